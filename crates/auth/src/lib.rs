@@ -1,0 +1,1 @@
+//! Identity challenge, tokens, session proofs and sealed messages, without a socket, a clock or a generator in it.

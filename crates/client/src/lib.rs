@@ -1,0 +1,1 @@
+//! A site of the federation: the Communicator, the task loop and the outbox of results.

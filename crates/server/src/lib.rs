@@ -1,0 +1,1 @@
+//! The coordinator: registration, tokens, jobs, task broadcast and aggregation.
