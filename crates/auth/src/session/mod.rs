@@ -1,0 +1,1 @@
+//! The Client API handshake: token scopes, proofs, and the manager of one session token.
