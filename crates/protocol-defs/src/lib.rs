@@ -1,9 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod address;
+pub mod download;
 pub mod fobs;
 pub mod frame;
 pub mod registry;
+pub mod stream;
 mod table;
 
 pub use registry::registry;
@@ -12,6 +16,36 @@ pub use registry::registry;
 const GROUPS: &[&registry::Group] = &[
     frame::FrameType::GROUP,
     frame::PrefixLayout::GROUP,
+    frame::FrameFlag::GROUP,
+    frame::AppId::GROUP,
+    frame::HandshakeKey::GROUP,
+    frame::FrameLimit::GROUP,
+    frame::LinkDefault::GROUP,
+    address::AddressSyntax::GROUP,
+    address::ReservedSegment::GROUP,
+    address::ReservedPrefix::GROUP,
+    address::SegmentSyntax::GROUP,
+    stream::Channel::GROUP,
+    stream::Topic::GROUP,
+    stream::Syntax::GROUP,
+    stream::HeaderKey::GROUP,
+    stream::DataType::GROUP,
+    stream::ErrorType::GROUP,
+    stream::Default::GROUP,
+    stream::Limit::GROUP,
+    download::Channel::GROUP,
+    download::Topic::GROUP,
+    download::BodyKey::GROUP,
+    download::ProduceStatus::GROUP,
+    download::ConfirmStatus::GROUP,
+    download::SourceFailureKey::GROUP,
+    download::ArrayStateKey::GROUP,
+    download::FileStateKey::GROUP,
+    download::IdPrefix::GROUP,
+    download::Setting::GROUP,
+    download::SettingPrefix::GROUP,
+    download::ArchiveSyntax::GROUP,
+    download::Default::GROUP,
     fobs::SectionMarker::GROUP,
     fobs::SectionLayout::GROUP,
     fobs::Thresholds::GROUP,
