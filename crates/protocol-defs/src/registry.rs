@@ -177,6 +177,7 @@ impl Value {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "a constant function cannot iterate; both indices stay below the length")]
 const fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
@@ -206,6 +207,7 @@ pub(crate) fn name_of_int(group: &'static Group, value: i128) -> Option<&'static
 }
 
 /// Stops the build when a value stands twice in a group of names without a reason.
+#[expect(clippy::indexing_slicing, reason = "runs at build time only, where an index out of bounds stops the build")]
 pub(crate) const fn assert_unique(entries: &[Entry]) {
     let mut second = 0;
     while second < entries.len() {

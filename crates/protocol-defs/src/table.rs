@@ -24,7 +24,9 @@
 ///
 /// A source says where the reference implementation has the value, for `cargo xtask wire --against-reference`:
 /// `package.module:Name.member` is a constant; a group's source is a class or a module, whose members bear the names
-/// of the lines; `literal:package.module` is a literal in that module's text; `type:` says that the value itself is
+/// of the lines; `literal:package.module` is a literal in that module's text; `attribute:package.module:Class` is the
+/// name of an attribute that the class sets on itself; `struct:package.module:NAME:index:offset` (or `size`) is a field
+/// of a binary layout; `default:package.module:function:parameter` is a default; `type:` says that the value itself is
 /// the dotted name of a type.
 macro_rules! wire_table {
     (

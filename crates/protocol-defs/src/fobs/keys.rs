@@ -69,13 +69,13 @@ wire_table! {
     ///
     /// A `DatumRef` stands in the main body in the place of a value that was set aside. A `Datum` never crosses the
     /// wire as an envelope of itself: an application's datum leaves a reference and becomes a section.
-    names DatumField(str) in "fobs.datum";
+    names DatumField(str) in "fobs.datum", from "attribute:nvflare.fuel.utils.fobs.datum:Datum";
 
     /// Id of the datum, a UUID as text with hyphens.
     DATUM_ID = "datum_id";
     /// Whether the receiver puts the plain value back (the encoder set it aside by its size) or hands out a datum
     /// object (the application made one). Boolean; a file stays a datum either way.
-    UNWRAP = "unwrap";
+    UNWRAP = "unwrap", from "attribute:nvflare.fuel.utils.fobs.datum:DatumRef";
     /// Kind of the datum, a member of [`DatumType`](super::DatumType).
     DATUM_TYPE = "datum_type";
     /// Datum object type, see [`DatumObjectType`](super::DatumObjectType).
@@ -106,7 +106,7 @@ wire_table! {
 
 wire_table! {
     /// Attributes of the admin message, the data class in which a server tells a site what to do and a site answers.
-    names MessageField(str) in "fobs.message";
+    names MessageField(str) in "fobs.message", from "attribute:nvflare.private.admin_defs:Message";
 
     /// Id of this message, a UUID as text.
     ID = "id";
@@ -120,7 +120,7 @@ wire_table! {
 
 wire_table! {
     /// Attributes of `Client`, the server's record of a client, which it sends to the processes of a job.
-    names ClientField(str) in "fobs.client";
+    names ClientField(str) in "fobs.client", from "attribute:nvflare.apis.client:Client";
 
     /// Name of the client.
     NAME = "name";
@@ -134,7 +134,7 @@ wire_table! {
 
 wire_table! {
     /// Attributes of `Signal`, the abort flag.
-    names SignalField(str) in "fobs.signal";
+    names SignalField(str) in "fobs.signal", from "attribute:nvflare.apis.signal:Signal";
 
     /// What was given when it was triggered, or none.
     VALUE = "_value";
@@ -148,7 +148,7 @@ wire_table! {
 
 wire_table! {
     /// Attributes of `RunInfo`, a server job's answer to the question what it is running.
-    names RunInfoField(str) in "fobs.run_info";
+    names RunInfoField(str) in "fobs.run_info", from "attribute:nvflare.private.fed.server.run_info:RunInfo";
 
     /// Id of the job.
     JOB_ID = "job_id";
@@ -162,7 +162,7 @@ wire_table! {
 
 wire_table! {
     /// Attributes of `RunSnapshot`, the state of a run's components.
-    names RunSnapshotField(str) in "fobs.run_snapshot";
+    names RunSnapshotField(str) in "fobs.run_snapshot", from "attribute:nvflare.apis.fl_snapshot:RunSnapshot";
 
     /// A map from component id to that component's state.
     COMPONENT_STATES = "component_states";
