@@ -1,0 +1,15 @@
+//! Differential tests against the running reference, one module per subject; `cargo xtask interop SUBJECT` runs them.
+
+use std::process::ExitCode;
+
+pub mod fobs;
+
+/// What a subject's run returns: nothing, or what did not agree.
+pub type Outcome = anyhow::Result<()>;
+
+const SUBJECTS: &[(&str, fn() -> Outcome)] = &[("fobs", fobs::run)];
+
+/// Runs the subjects named by the arguments, or all.
+pub fn main(subjects: &[String]) -> ExitCode {
+    crate::run_subjects("interop", SUBJECTS, subjects)
+}
