@@ -63,6 +63,46 @@ wire_table! {
 }
 
 wire_table! {
+    /// Operator's commands at the console that make the requests above; their answers are made of the replies.
+    names NetCommand(str) in "cell.net_command";
+
+    /// All cells.
+    CELLS = "cells", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Way to a cell and back, from the server or from another cell.
+    ROUTE = "route", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Neighbours of a cell.
+    PEERS = "peers", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Listeners and connectors of a cell.
+    CONNS = "conns", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Use of a URL by all cells.
+    URL_USE = "url_use", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Speed between two cells.
+    SPEED = "speed", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Stress test among all cells.
+    STRESS = "stress", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Bulk test: topic `bulk_test`.
+    BULK = "bulk", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Another root for all cells.
+    CHANGE_ROOT = "change_root", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Request statistics of a cell.
+    MSG_STATS = "msg_stats", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Statistics pools of a cell.
+    LIST_POOLS = "list_pools", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// One statistics pool.
+    SHOW_POOL = "show_pool", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Communication settings of a cell: topic `comm_config`.
+    SHOW_COMM_CONFIG = "show_comm_config", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Configuration variables of a cell: topic `config_vars`.
+    SHOW_CONFIG_VARS = "show_config_vars", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Process of a cell.
+    PROCESS_INFO = "process_info", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Stop a cell and what is below it.
+    STOP_CELL = "stop_cell", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+    /// Stop all cells: topic `stop`.
+    STOP_NET = "stop_net", from "literal:nvflare.fuel.f3.cellnet.net_manager";
+}
+
+wire_table! {
     /// Body keys of the in-band network commands, requests and replies.
     names NetKey(str) in "cell.net_key";
 
@@ -82,7 +122,7 @@ wire_table! {
     SIZE = "size", from "literal:nvflare.fuel.f3.cellnet.net_agent";
     /// Request `stress`, list of FQCNs: the cells to choose from.
     TARGETS = "targets", from "literal:nvflare.fuel.f3.cellnet.net_agent";
-    /// Requests `msg_stats` and `show_pool`, text, one of [`StatsMode`](crate::cell::StatsMode).
+    /// Requests `msg_stats` and `show_pool`, text, one of [`StatsMode`].
     MODE = "mode", from "literal:nvflare.fuel.f3.cellnet.net_agent";
     /// Request `show_pool`, text: name of the pool, in any case.
     POOL = "pool", from "literal:nvflare.fuel.f3.cellnet.net_agent";
@@ -136,7 +176,7 @@ wire_table! {
     URL = "url", from "literal:nvflare.fuel.f3.cellnet.net_agent";
     /// Within one of them, text: its handle in the process.
     HANDLE = "handle", from "literal:nvflare.fuel.f3.cellnet.net_agent";
-    /// Within one of them, text, one of [`NetConnectorType`](crate::cell::NetConnectorType).
+    /// Within one of them, text, one of [`NetConnectorType`].
     TYPE = "type", from "literal:nvflare.fuel.f3.cellnet.net_agent";
     /// Within one of them, map: parameters of the transport.
     PARAMS = "params", from "literal:nvflare.fuel.f3.cellnet.net_agent";
@@ -200,7 +240,7 @@ wire_table! {
     /// Counters of streams received.
     RECEIVED_STREAM_COUNTERS = "received_stream_counters";
     /// Histogram, seconds: how long it took to hand a frame to its connection.
-    SFM_SEND_FRAME = "sfm_send_frame";
+    SFM_SEND_FRAME = "sfm_send_frame", from "literal:nvflare.fuel.f3.sfm.conn_manager";
 }
 
 wire_table! {

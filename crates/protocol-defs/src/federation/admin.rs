@@ -44,12 +44,12 @@ wire_table! {
     SHUTDOWN = "train.shutdown";
     /// Restart the client parent. Reply: text, then the client quits.
     RESTART = "train.restart";
-    /// Which jobs run? Reply: JSON text with the keys of [`ClientStatusKey`](crate::federation::ClientStatusKey).
+    /// Which jobs run? Reply: JSON text with the keys of [`ClientStatusKey`].
     CHECK_STATUS = "train.check_status";
     /// Declared by the reference and not sent.
     SET_JOB_ID = "train.set_job_id", unspoken;
     /// Header `job_id`, body: resources wanted, map. Reply: shareable with the headers of
-    /// [`ResourceHeader`](crate::federation::ResourceHeader).
+    /// [`ResourceHeader`].
     CHECK_RESOURCE = "scheduler.check_resource";
     /// Declared by the reference and not sent.
     ALLOCATE_RESOURCE = "scheduler.allocate_resource", unspoken;
@@ -59,7 +59,7 @@ wire_table! {
     /// [`ERROR_PREFIX`](crate::federation::AdminText::ERROR_PREFIX) when the job was not started.
     START_JOB = "train.start_job";
     /// Which privacy scopes are there? Reply: JSON text with the keys of
-    /// [`ScopeInfoKey`](crate::federation::ScopeInfoKey).
+    /// [`ScopeInfoKey`].
     GET_SCOPES = "train.get_scopes";
     /// Client job to its parent: headers `job_id` and `job_status`. Reply: text.
     NOTIFY_JOB_STATUS = "train.notify_job_status";
@@ -110,7 +110,7 @@ wire_table! {
     /// Inner topic of control commands. Declared by the reference and not sent.
     names ControlTopic(str) in "federation.admin.control_topic", from "nvflare.private.defs:ControlCommandTopic";
 
-    /// Header `control_command`, one of [`ControlCommand`](crate::federation::ControlCommand).
+    /// Header `control_command`, one of [`ControlCommand`].
     DO_COMMAND = "control.do_command", unspoken;
 }
 
@@ -130,7 +130,7 @@ wire_table! {
 
     /// Text: the job.
     JOB_ID = "job_id";
-    /// Whole number, see [`JobStatus`](crate::federation::JobStatus).
+    /// Whole number, see [`JobStatus`].
     JOB_STATUS = "job_status";
     /// Declared by the reference and not sent.
     TOPIC = "topic", unspoken;
@@ -177,10 +177,20 @@ wire_table! {
 
     /// Text: id of the request that is answered. Not needed: the cell layer correlates.
     REF_MSG_ID = "_refMsgId";
-    /// Text, one of [`AdminCode`](crate::federation::AdminCode). Absent means ok.
+    /// Text, one of [`AdminCode`]. Absent means ok.
     RETURN_CODE = "_rtnCode";
     /// JSON text: the result as data.
     META = "_meta";
+}
+
+wire_table! {
+    /// Keys of the JSON text in the header `_meta`.
+    names AdminMetaKey(str) in "federation.admin.meta";
+
+    /// Text: how the command ended; `ok`, `error`, or a word that says more.
+    STATUS = "status", from "nvflare.fuel.hci.proto:MetaKey.STATUS";
+    /// Text: the same for people.
+    INFO = "info", from "nvflare.fuel.hci.proto:MetaKey.INFO";
 }
 
 wire_table! {
@@ -207,6 +217,8 @@ wire_table! {
     INVALID_REQUEST = "invalid_request", from "literal:nvflare.private.fed.client.admin";
     /// Body of a reply that has nothing to say.
     OK = "ok", from "literal:nvflare.private.admin_defs";
+    /// Body, with an error: the site's policy does not let the operator do this.
+    NOT_AUTHORIZED = "not authorized", from "nvflare.fuel.hci.proto:ReplyKeyword.NOT_AUTHORIZED";
     /// Value of `require_authz` that asks for authorization.
     AUTHZ_REQUIRED = "true", from "literal:nvflare.private.fed.client.admin";
 }
@@ -230,7 +242,7 @@ wire_table! {
     JOB_ID = "job_id";
     /// Declared by the reference and not sent.
     CURRENT_TASK = "current_task", unspoken;
-    /// Of a running job, text, one of [`JobStatusText`](crate::federation::JobStatusText).
+    /// Of a running job, text, one of [`JobStatusText`].
     STATUS = "status";
     /// Of a running job, text: its application.
     APP_NAME = "app_name";

@@ -25,7 +25,7 @@ wire_table! {
     /// Keys of a record of experiment tracking: in the data of its DXO, and where said in the meta map.
     names AnalyticsKey(str) in "federation.analytics_key", from "nvflare.apis.analytix:TrackConst";
 
-    /// Meta, enum value written by name, one of [`AnalyticsWriter`](crate::federation::AnalyticsWriter): who wrote it.
+    /// Meta, enum value written by name, one of [`AnalyticsWriter`]: who wrote it.
     TRACKER_KEY = "tracker_key";
     /// Text: name of the metric.
     TRACK_KEY = "track_key";

@@ -21,7 +21,7 @@ wire_table! {
     SUBMITTER_ORG = "submitter_org";
     /// Text: role of that one.
     SUBMITTER_ROLE = "submitter_role";
-    /// Text, one of [`RunStatus`](crate::federation::RunStatus).
+    /// Text, one of [`RunStatus`].
     STATUS = "status";
     /// Whole number: format of the stored job.
     DATA_STORAGE_FORMAT = "data_storage_format";
@@ -81,6 +81,20 @@ wire_table! {
     ALL = "@ALL", from "nvflare.apis.job_def:ALL_SITES";
     /// The server.
     SERVER = "server", from "nvflare.apis.job_def:SERVER_SITE_NAME";
+}
+
+wire_table! {
+    /// State of the run inside a server job: `status` in the reply to `get_run_info`.
+    names MachineStatus(str) in "federation.machine_status", from "nvflare.apis.fl_constant:MachineStatus";
+
+    /// Comes up.
+    STARTING = "starting";
+    /// Runs.
+    STARTED = "started";
+    /// Ends.
+    STOPPING = "stopping";
+    /// Has ended, or has not begun.
+    STOPPED = "stopped";
 }
 
 wire_table! {

@@ -31,19 +31,20 @@ mod job;
 mod model;
 mod object_stream;
 mod registration;
+mod setting;
 mod shareable;
 mod task;
 
 pub use admin::{
-    AdminCode, AdminHeader, AdminMessageTopic, AdminReplyHeader, AdminText, AdminTimeout, ClientStatusKey,
-    ComponentCallTopic, ControlCommand, ControlTopic, InfoTopic, JobStatus, JobStatusText, JobTopic, ResourceHeader,
-    ScopeInfoKey, SessionHeader, SystemTopic,
+    AdminCode, AdminHeader, AdminMessageTopic, AdminMetaKey, AdminReplyHeader, AdminText, AdminTimeout,
+    ClientStatusKey, ComponentCallTopic, ControlCommand, ControlTopic, InfoTopic, JobStatus, JobStatusText, JobTopic,
+    ResourceHeader, ScopeInfoKey, SessionHeader, SystemTopic,
 };
 pub use analytics::{AnalyticsEvent, AnalyticsKey, AnalyticsWriter, EventPrefix, LogTag};
 pub use auth::{AuthHeaderKey, AuthName, AuthPlaceholder};
 pub use command::{AdminCommand, RunStatusUpdateKey, ServerCommand, ServerCommandKey};
 pub use context::{ContextKey, ProcessType};
-pub use job::{JobMetaKey, JobSite, RunStatus};
+pub use job::{JobMetaKey, JobSite, MachineStatus, RunStatus};
 pub use model::{DataKind, DxoKey, LearnableKey, MetaKey, ModelKey, ParamsType};
 pub use object_stream::{
     ChunkKey, LogStreamChannel, LogStreamKey, LogStreamTopic, ObjectStreamContextKey, ObjectStreamHeader,
@@ -53,6 +54,7 @@ pub use registration::{
     ClientDictKey, ClientPropKey, ClientType, HeaderKey, JobExitCode, JobExitReason, JobFailureKey, Protocol,
     RefusalText, RegistrationDefault, RegistrationKey, RegistrationReplyKey, ReplyText,
 };
+pub use setting::{ClientSetting, JobDefault, JobSetting, ServerSetting};
 pub use shareable::{ContentType, ModelName, ShareableCode, ShareableHeader, ValidateType, WorkflowHeader};
 pub use task::{
     AuxTopic, ComponentTopic, EventDirection, EventHeader, EventScope, OperatorMethod, SpecialTaskName, TaskDefault,

@@ -8,11 +8,11 @@ wire_table! {
 
     /// In the shareable, map: the object, with the three keys below.
     DXO = "DXO", from "nvflare.apis.dxo:_KEY_DXO";
-    /// Text, or an enum value written by name: one of [`DataKind`](crate::federation::DataKind). Both forms occur.
+    /// Text, or an enum value written by name: one of [`DataKind`]. Both forms occur.
     KIND = "kind", from "nvflare.apis.dxo:_KEY_KIND";
     /// Map in most kinds: the data.
     DATA = "data", from "nvflare.apis.dxo:_KEY_DATA";
-    /// Map, see [`MetaKey`](crate::federation::MetaKey); applications add keys.
+    /// Map, see [`MetaKey`]; applications add keys.
     META = "meta", from "nvflare.apis.dxo:_KEY_META";
 }
 
@@ -84,7 +84,7 @@ wire_table! {
     /// Parts of a model as a client API trainer sees it; their names wherever a model is written as a map.
     names ModelKey(str) in "federation.model_key", from "nvflare.app_common.abstract.fl_model:FLModelConst";
 
-    /// One of [`ParamsType`](crate::federation::ParamsType).
+    /// One of [`ParamsType`].
     PARAMS_TYPE = "params_type";
     /// Map of texts to arrays in most cases: the weights, or their changes.
     PARAMS = "params";
@@ -98,7 +98,7 @@ wire_table! {
     START_ROUND = "start_round";
     /// Whole number.
     TOTAL_ROUNDS = "total_rounds";
-    /// Map, see [`MetaKey`](crate::federation::MetaKey).
+    /// Map, see [`MetaKey`].
     META = "meta";
 }
 
@@ -120,6 +120,6 @@ wire_table! {
 
     /// Map: the weights.
     WEIGHTS = "weights";
-    /// Map, see [`MetaKey`](crate::federation::MetaKey).
+    /// Map, see [`MetaKey`].
     META = "meta";
 }

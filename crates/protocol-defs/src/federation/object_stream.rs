@@ -116,7 +116,7 @@ wire_table! {
     /// Headers of such requests.
     names ReliableHeader(str) in "federation.reliable_header", from "nvflare.apis.utils.reliable_message";
 
-    /// Text, one of [`ReliableOp`](crate::federation::ReliableOp).
+    /// Text, one of [`ReliableOp`].
     HEADER_OP = "rm.op";
     /// Text: topic under which the responder registered.
     HEADER_TOPIC = "rm.topic";
@@ -126,7 +126,7 @@ wire_table! {
     HEADER_PER_MSG_TIMEOUT = "rm.per_msg_timeout";
     /// Seconds: how long it waits for the result.
     HEADER_TX_TIMEOUT = "rm.tx_timeout";
-    /// Reply, text, one of [`ReliableStatus`](crate::federation::ReliableStatus).
+    /// Reply, text, one of [`ReliableStatus`].
     HEADER_STATUS = "rm.status";
 }
 

@@ -8,7 +8,7 @@ wire_table! {
 
     /// Text: name of the client; also part of the proof on every message, see `federation.auth_header`.
     CLIENT_NAME = "client_name";
-    /// Registration, text, one of [`ClientType`](crate::federation::ClientType).
+    /// Registration, text, one of [`ClientType`].
     CLIENT_TYPE = "client_type";
     /// Text: proof of registration, see `federation.auth_header`.
     TOKEN = "__token__";
@@ -26,11 +26,11 @@ wire_table! {
     JOB_ID = "job_id";
     /// Heartbeat, list of texts: the jobs that run on the site. A job that stood here and no longer does is dead.
     JOB_IDS = "job_ids";
-    /// Replies to heartbeat and quit, text: one of [`ReplyText`](crate::federation::ReplyText).
+    /// Replies to heartbeat and quit, text: one of [`ReplyText`].
     MESSAGE = "message";
     /// Reply to a heartbeat, list of texts: jobs that the client has to end because the server does not know them.
     ABORT_JOBS = "abort_jobs";
-    /// Registration and its reply, whole number: see [`Protocol`](crate::federation::Protocol).
+    /// Registration and its reply, whole number: see [`Protocol`].
     FEDERATION_PROTOCOL_VERSION = "federation_protocol_version";
     /// Registration and its reply, text: software version of the sender. Only shown.
     NVFLARE_VERSION = "nvflare_version";
@@ -102,9 +102,9 @@ wire_table! {
 
     /// Text: the job.
     JOB_ID = "job_id";
-    /// Whole number, see [`JobExitCode`](crate::federation::JobExitCode).
+    /// Whole number, see [`JobExitCode`].
     CODE = "code";
-    /// Text or nil, see [`JobExitReason`](crate::federation::JobExitReason).
+    /// Text or nil, see [`JobExitReason`].
     REASON = "reason";
 }
 

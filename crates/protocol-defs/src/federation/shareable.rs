@@ -12,7 +12,7 @@ wire_table! {
     HEADERS = "__headers__";
     /// Channel `aux_communication`, text: the topic once more, as the application knows it.
     TOPIC = "__topic__";
-    /// Reply or result, text, one of [`ShareableCode`](crate::federation::ShareableCode). Absent means OK.
+    /// Reply or result, text, one of [`ShareableCode`]. Absent means OK.
     RC = "__rc__";
     /// Task, map: what the server wants back unchanged with the result, `__task_id__` and `__workflow__` at least.
     COOKIE_JAR = "__cookie_jar__";
@@ -28,7 +28,7 @@ wire_table! {
     WORKFLOW = "__workflow__";
     /// Text: entry of the sender's audit log.
     AUDIT_EVENT_ID = "__audit_event_id__";
-    /// Text, one of [`ContentType`](crate::federation::ContentType): how the application data reads.
+    /// Text, one of [`ContentType`]: how the application data reads.
     CONTENT_TYPE = "__content_type__";
     /// Task, map: how to hand it on to sites below, see `federation.task_operator`.
     TASK_OPERATOR = "__task_operator__";
@@ -119,9 +119,9 @@ wire_table! {
     NUM_ROUNDS = "num_rounds";
     /// In the cookie jar, whole number: the round for which the result counts.
     CONTRIBUTION_ROUND = "contribution_round";
-    /// Task `submit_model`, text: which model, one of [`ModelName`](crate::federation::ModelName).
+    /// Task `submit_model`, text: which model, one of [`ModelName`].
     SUBMIT_MODEL_NAME = "submit_model_name";
-    /// Task `validate`, text, one of [`ValidateType`](crate::federation::ValidateType).
+    /// Task `validate`, text, one of [`ValidateType`].
     VALIDATE_TYPE = "_validate_type";
     /// Task `validate`, text: whose model it is.
     MODEL_OWNER = "_model_owner_";

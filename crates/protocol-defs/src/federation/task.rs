@@ -28,9 +28,10 @@ wire_table! {
 
     /// Server job to all client jobs, no reply: the run is over.
     END_RUN = "__end_run__";
-    /// Server job to client job: end the current task. Release 2.9.0 listens and does not send it.
+    /// Declared by the reference and not sent; a task is ended with the client command `abort_task`.
     ABORT_ASK = "__abort_task__", unspoken;
-    /// Server job to client job, request: do this task and give the result in the reply.
+    /// Controller of a workflow, mostly another client job, to client job, request: take this task. The result comes
+    /// as a request of the same kind or in the reply, as the workflow has it.
     DO_TASK = "__do_task__";
     /// Operator's aux command. Declared by the reference and not sent.
     AUX_COMMAND = "__aux_command__", unspoken;
@@ -67,7 +68,7 @@ wire_table! {
     EVENT_ID = "_event_id";
     /// Text: name of the event. Mandatory.
     EVENT_TYPE = "_event_type";
-    /// Text, one of [`EventDirection`](crate::federation::EventDirection); set by each side for itself.
+    /// Text, one of [`EventDirection`]; set by each side for itself.
     DIRECTION = "_direction";
     /// Text: name of the site that raised it.
     ORIGIN = "_origin";
@@ -101,7 +102,7 @@ wire_table! {
 
     /// Text: id of the operator.
     OP_ID = "op_id";
-    /// Text, one of [`OperatorMethod`](crate::federation::OperatorMethod).
+    /// Text, one of [`OperatorMethod`].
     METHOD = "method";
     /// Whole number: how often the task goes round.
     NUM_ROUNDS = "num_rounds";
