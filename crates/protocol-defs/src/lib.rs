@@ -5,6 +5,7 @@
 pub mod address;
 pub mod cell;
 pub mod client_api;
+pub mod config;
 pub mod download;
 pub mod federation;
 pub mod fobs;
@@ -133,6 +134,7 @@ const GROUPS: &[&registry::Group] = &[
     federation::AuthPlaceholder::GROUP,
     federation::HeaderKey::GROUP,
     federation::RegistrationKey::GROUP,
+    federation::SiteConfigKey::GROUP,
     federation::RegistrationReplyKey::GROUP,
     federation::ClientType::GROUP,
     federation::ClientPropKey::GROUP,
@@ -174,6 +176,7 @@ const GROUPS: &[&registry::Group] = &[
     federation::ParamsType::GROUP,
     federation::LearnableKey::GROUP,
     federation::JobMetaKey::GROUP,
+    federation::JobFindingKey::GROUP,
     federation::JobSite::GROUP,
     federation::MachineStatus::GROUP,
     federation::RunStatus::GROUP,
@@ -216,4 +219,36 @@ const GROUPS: &[&registry::Group] = &[
     federation::ClientSetting::GROUP,
     federation::ServerSetting::GROUP,
     federation::JobDefault::GROUP,
+    config::Setting::GROUP,
+    config::Environment::GROUP,
+    config::CommConfigFile::GROUP,
+    config::CommConfigKey::GROUP,
+    config::JobSetting::GROUP,
+    config::SettingDefault::GROUP,
+    config::SettingDefaultText::GROUP,
+    config::JobSettingDefault::GROUP,
+    config::Scheme::GROUP,
+    config::SecureScheme::GROUP,
+    config::UrlSyntax::GROUP,
+    config::DriverParam::GROUP,
+    config::WebSocketName::GROUP,
+    config::GrpcName::GROUP,
+    config::GrpcField::GROUP,
+    config::DriverNumber::GROUP,
+    config::SharedFileParam::GROUP,
+    config::SharedFileName::GROUP,
+    config::SharedFileNumber::GROUP,
+    config::ConnectionSecurity::GROUP,
+    config::KitFolder::GROUP,
+    config::KitFile::GROUP,
+    config::KitKey::GROUP,
+    config::ServerKitKey::GROUP,
+    config::ClientKitKey::GROUP,
+    config::RelayKitKey::GROUP,
+    config::CredentialKey::GROUP,
+    config::ConnPropKey::GROUP,
+    config::JobEnvironment::GROUP,
+    config::JobModule::GROUP,
+    config::JobOption::GROUP,
+    config::JobArgument::GROUP,
 ];

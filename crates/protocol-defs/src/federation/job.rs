@@ -74,6 +74,14 @@ wire_table! {
 }
 
 wire_table! {
+    /// Keys that the server itself adds to a job's meta data when it takes the job.
+    names JobFindingKey(str) in "federation.job_finding", from "nvflare.apis.app_validation:AppValidationKey";
+
+    /// Bool: the job brings code of its own, which a site's policy may forbid.
+    BYOC = "byoc";
+}
+
+wire_table! {
     /// Site names with a meaning in a job's meta data.
     names JobSite(str) in "federation.job_site";
 

@@ -44,7 +44,7 @@ pub use analytics::{AnalyticsEvent, AnalyticsKey, AnalyticsWriter, EventPrefix, 
 pub use auth::{AuthHeaderKey, AuthName, AuthPlaceholder};
 pub use command::{AdminCommand, RunStatusUpdateKey, ServerCommand, ServerCommandKey};
 pub use context::{ContextKey, ProcessType};
-pub use job::{JobMetaKey, JobSite, MachineStatus, RunStatus};
+pub use job::{JobFindingKey, JobMetaKey, JobSite, MachineStatus, RunStatus};
 pub use model::{DataKind, DxoKey, LearnableKey, MetaKey, ModelKey, ParamsType};
 pub use object_stream::{
     ChunkKey, LogStreamChannel, LogStreamKey, LogStreamTopic, ObjectStreamContextKey, ObjectStreamHeader,
@@ -52,7 +52,7 @@ pub use object_stream::{
 };
 pub use registration::{
     ClientDictKey, ClientPropKey, ClientType, HeaderKey, JobExitCode, JobExitReason, JobFailureKey, Protocol,
-    RefusalText, RegistrationDefault, RegistrationKey, RegistrationReplyKey, ReplyText,
+    RefusalText, RegistrationDefault, RegistrationKey, RegistrationReplyKey, ReplyText, SiteConfigKey,
 };
 pub use setting::{ClientSetting, JobDefault, JobSetting, ServerSetting};
 pub use shareable::{ContentType, ModelName, ShareableCode, ShareableHeader, ValidateType, WorkflowHeader};

@@ -45,6 +45,15 @@ wire_table! {
 }
 
 wire_table! {
+    /// Keys in the site configuration that participants look at; all others are for applications.
+    names SiteConfigKey(str) in "federation.site_config";
+
+    /// Bool: whether the site sends its logs while a job runs. Without it: yes.
+    ALLOW_LOG_STREAMING = "allow_log_streaming",
+        from "nvflare.app_common.logging.constants:ALLOW_LOG_STREAMING_VAR";
+}
+
+wire_table! {
     /// Body keys of the reply to a registration, besides the token keys and the session id.
     names RegistrationReplyKey(str) in "federation.registration_reply";
 
