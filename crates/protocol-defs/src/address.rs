@@ -46,7 +46,8 @@ wire_table! {
     /// certificate of its parent.
     CLIENT_API_ATTACH_LEAF = "-client_api_", from "nvflare.fuel.f3.cellnet.fqcn:CLIENT_API_ATTACH_LEAF_PREFIX";
     /// A training process that a job launched: followed by an underscore and the number of the launch, from 1.
-    CLIENT_API_TRAINER_LEAF = "client_api_trainer", from "nvflare.app_common.executors.client_api.external_process_backend:_TRAINER_LEAF_PREFIX";
+    CLIENT_API_TRAINER_LEAF = "client_api_trainer",
+        from "nvflare.app_common.executors.client_api.external_process_backend:_TRAINER_LEAF_PREFIX";
     /// An agent of the legacy protocol below its site: followed by the agent id. The dash sorts it before the job.
     LEGACY_AGENT_LEAF = "-", from "literal:nvflare.client.ipc.defs";
 }

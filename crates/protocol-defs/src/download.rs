@@ -30,7 +30,8 @@ wire_table! {
     DOWNLOAD = "download_service__download", from "nvflare.fuel.f3.streaming.download_service:OBJ_DOWNLOADER_TOPIC";
     /// Parent of a source to the receivers: the source is gone, do not wait for it. A request with an empty reply;
     /// carries the keys of [`SourceFailureKey`] and is refused unless it comes from the parent cell of the source.
-    SOURCE_FAILURE = "download_service__source_failure", from "nvflare.fuel.f3.streaming.download_service:SOURCE_FAILURE_TOPIC";
+    SOURCE_FAILURE = "download_service__source_failure",
+        from "nvflare.fuel.f3.streaming.download_service:SOURCE_FAILURE_TOPIC";
 }
 
 wire_table! {
@@ -86,7 +87,8 @@ wire_table! {
 
 wire_table! {
     /// Keys of the body on [`Topic::SOURCE_FAILURE`].
-    names SourceFailureKey(str) in "download.source_failure", from "nvflare.fuel.f3.streaming.download_service:_SourceFailureKey";
+    names SourceFailureKey(str) in "download.source_failure",
+        from "nvflare.fuel.f3.streaming.download_service:_SourceFailureKey";
 
     /// Text, FQCN: the source that is gone; a child of the sender.
     SOURCE_FQCN = "source_fqcn";
@@ -131,23 +133,30 @@ wire_table! {
     names Setting(str) in "download.setting";
 
     /// Bool: whether this process asks for and sends confirmations; default true.
-    RECEIVER_CONFIRM = "streaming_receiver_confirm_enabled", from "nvflare.fuel.f3.streaming.download_service:RECEIVER_CONFIRM_CONFIG_VAR";
+    RECEIVER_CONFIRM = "streaming_receiver_confirm_enabled",
+        from "nvflare.fuel.f3.streaming.download_service:RECEIVER_CONFIRM_CONFIG_VAR";
     /// Float, seconds: how long a source waits for the first pull of an expected receiver; default unlimited.
-    RECEIVER_ACQUIRE_TIMEOUT = "streaming_receiver_acquire_timeout", from "nvflare.fuel.f3.streaming.download_service:RECEIVER_ACQUIRE_TIMEOUT_CONFIG_VAR";
+    RECEIVER_ACQUIRE_TIMEOUT = "streaming_receiver_acquire_timeout",
+        from "nvflare.fuel.f3.streaming.download_service:RECEIVER_ACQUIRE_TIMEOUT_CONFIG_VAR";
     /// Float, seconds: how long a source waits between two pulls of one receiver; default unlimited.
-    RECEIVER_IDLE_TIMEOUT = "streaming_receiver_idle_timeout", from "nvflare.fuel.f3.streaming.download_service:RECEIVER_IDLE_TIMEOUT_CONFIG_VAR";
+    RECEIVER_IDLE_TIMEOUT = "streaming_receiver_idle_timeout",
+        from "nvflare.fuel.f3.streaming.download_service:RECEIVER_IDLE_TIMEOUT_CONFIG_VAR";
     /// Float, seconds: how long a transaction lives without any pull.
-    STREAMING_IDLE_TIMEOUT = "streaming_idle_timeout", from "nvflare.fuel.f3.streaming.transfer_progress:STREAMING_IDLE_TIMEOUT";
+    STREAMING_IDLE_TIMEOUT = "streaming_idle_timeout",
+        from "nvflare.fuel.f3.streaming.transfer_progress:STREAMING_IDLE_TIMEOUT";
     /// Float, seconds: how long a waiting peer tolerates that nothing is heard of a transfer.
-    STREAMING_MAX_PEER_SILENCE = "streaming_max_peer_silence", from "nvflare.fuel.f3.streaming.transfer_progress:STREAMING_MAX_PEER_SILENCE";
+    STREAMING_MAX_PEER_SILENCE = "streaming_max_peer_silence",
+        from "nvflare.fuel.f3.streaming.transfer_progress:STREAMING_MAX_PEER_SILENCE";
     /// Float, seconds, used with a prefix: timeout of one pull.
-    STREAMING_PER_REQUEST_TIMEOUT = "streaming_per_request_timeout", from "nvflare.apis.fl_constant:ConfigVarName.STREAMING_PER_REQUEST_TIMEOUT";
+    STREAMING_PER_REQUEST_TIMEOUT = "streaming_per_request_timeout",
+        from "nvflare.apis.fl_constant:ConfigVarName.STREAMING_PER_REQUEST_TIMEOUT";
     /// Integer, bytes, used with a prefix: size of a piece; 0 turns downloads off, the objects then travel inline.
     DOWNLOAD_CHUNK_SIZE = "download_chunk_size", from "nvflare.apis.fl_constant:ConfigVarName.DOWNLOAD_CHUNK_SIZE";
     /// Float, seconds, used with a prefix: least lifetime of a transaction.
     MIN_DOWNLOAD_TIMEOUT = "min_download_timeout", from "nvflare.apis.fl_constant:ConfigVarName.MIN_DOWNLOAD_TIMEOUT";
     /// Integer, bytes: files below this size are put into the message.
-    MIN_FILE_SIZE_FOR_STREAMING = "min_file_size_for_streaming", from "nvflare.apis.fl_constant:ConfigVarName.MIN_FILE_SIZE_FOR_STREAMING";
+    MIN_FILE_SIZE_FOR_STREAMING = "min_file_size_for_streaming",
+        from "nvflare.apis.fl_constant:ConfigVarName.MIN_FILE_SIZE_FOR_STREAMING";
 }
 
 wire_table! {
@@ -185,11 +194,14 @@ wire_table! {
     /// Longest such wait in seconds.
     MAX_RETRY_BACKOFF: f64 = 60.0, from "literal:nvflare.fuel.f3.streaming.download_service";
     /// Seconds without any pull after which a transaction ends; `streaming_idle_timeout`.
-    STREAMING_IDLE_TIMEOUT: f64 = 600.0, from "nvflare.fuel.f3.streaming.transfer_progress:DEFAULT_STREAMING_IDLE_TIMEOUT";
+    STREAMING_IDLE_TIMEOUT: f64 = 600.0,
+        from "nvflare.fuel.f3.streaming.transfer_progress:DEFAULT_STREAMING_IDLE_TIMEOUT";
     /// Seconds without a sign of a peer; `streaming_max_peer_silence`.
-    STREAMING_MAX_PEER_SILENCE: f64 = 900.0, from "nvflare.fuel.f3.streaming.transfer_progress:DEFAULT_STREAMING_MAX_PEER_SILENCE";
+    STREAMING_MAX_PEER_SILENCE: f64 = 900.0,
+        from "nvflare.fuel.f3.streaming.transfer_progress:DEFAULT_STREAMING_MAX_PEER_SILENCE";
     /// Seconds that a source remembers a finished reference, so as to answer a pull that comes late.
-    FINISHED_REFS_TTL: f64 = 1800.0, from "nvflare.fuel.f3.streaming.download_service:DownloadService.FINISHED_REFS_TTL";
+    FINISHED_REFS_TTL: f64 = 1800.0,
+        from "nvflare.fuel.f3.streaming.download_service:DownloadService.FINISHED_REFS_TTL";
     /// Seconds that a source remembers how a transaction ended.
     TX_OUTCOME_TTL: f64 = 1800.0, from "nvflare.fuel.f3.streaming.download_service:DownloadService.TX_OUTCOME_TTL";
     /// Seconds between two looks of a source for transactions that have ended.
@@ -199,13 +211,17 @@ wire_table! {
     /// Most references in one source failure; a longer list is refused.
     MAX_SOURCE_FAILURE_REFS: usize = 256, from "nvflare.fuel.f3.streaming.download_service:_MAX_SOURCE_FAILURE_REFS";
     /// Most references that a receiver remembers as gone.
-    MAX_SOURCE_FAILURE_TOMBSTONES: usize = 4096, from "nvflare.fuel.f3.streaming.download_service:_MAX_SOURCE_FAILURE_TOMBSTONES";
+    MAX_SOURCE_FAILURE_TOMBSTONES: usize = 4096,
+        from "nvflare.fuel.f3.streaming.download_service:_MAX_SOURCE_FAILURE_TOMBSTONES";
     /// Characters of a reason that are kept.
     MAX_SOURCE_FAILURE_REASON: usize = 1024, from "literal:nvflare.fuel.f3.streaming.download_service";
     /// Seconds that one source failure waits for its reply.
-    SOURCE_FAILURE_NOTIFY_TIMEOUT: f64 = 3.0, from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_TIMEOUT";
+    SOURCE_FAILURE_NOTIFY_TIMEOUT: f64 = 3.0,
+        from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_TIMEOUT";
     /// Seconds that all attempts to tell of a source failure may take.
-    SOURCE_FAILURE_NOTIFY_TOTAL_TIMEOUT: f64 = 10.0, from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_TOTAL_TIMEOUT";
+    SOURCE_FAILURE_NOTIFY_TOTAL_TIMEOUT: f64 = 10.0,
+        from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_TOTAL_TIMEOUT";
     /// Attempts to tell of a source failure.
-    SOURCE_FAILURE_NOTIFY_ATTEMPTS: u32 = 4, from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_ATTEMPTS";
+    SOURCE_FAILURE_NOTIFY_ATTEMPTS: u32 = 4,
+        from "nvflare.fuel.f3.streaming.download_service:_SOURCE_FAILURE_NOTIFY_ATTEMPTS";
 }

@@ -120,7 +120,8 @@ wire_table! {
     /// Reserved for publish and subscribe; never sent.
     PUB_SUB = 3;
     /// The cell network: every DATA frame carries this id.
-    CELL = 1, alias "the cell network registers itself under the default id", from "nvflare.fuel.f3.cellnet.core_cell:CoreCell.APP_ID";
+    CELL = 1, alias "the cell network registers itself under the default id",
+        from "nvflare.fuel.f3.cellnet.core_cell:CoreCell.APP_ID";
 }
 
 wire_table! {
@@ -173,9 +174,11 @@ wire_table! {
     /// Seconds that one send may take before it counts as stalled; default of the setting `sfm_send_stall_timeout`.
     SEND_STALL_TIMEOUT: f64 = 45.0, from "literal:nvflare.fuel.f3.sfm.heartbeat_monitor";
     /// Looks in a row that must find a send stalled; default of the setting `sfm_send_stall_consecutive_checks`.
-    SEND_STALL_CONSECUTIVE_CHECKS: u32 = 3, from "nvflare.fuel.f3.sfm.heartbeat_monitor:DEFAULT_SEND_STALL_CONSECUTIVE_CHECKS";
+    SEND_STALL_CONSECUTIVE_CHECKS: u32 = 3,
+        from "nvflare.fuel.f3.sfm.heartbeat_monitor:DEFAULT_SEND_STALL_CONSECUTIVE_CHECKS";
     /// Whether a stalled connection is closed; default of the setting `sfm_close_stalled_connection`.
-    CLOSE_STALLED_CONNECTION: bool = false, from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_close_stalled_connection:default";
+    CLOSE_STALLED_CONNECTION: bool = false,
+        from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_close_stalled_connection:default";
     /// Seconds that one frame may take to leave on tcp before the connection is closed; default of the setting
     /// `streaming_send_timeout`.
     SEND_TIMEOUT: f64 = 30.0, from "literal:nvflare.fuel.f3.drivers.socket_conn";

@@ -78,7 +78,8 @@ wire_table! {
     /// Text: the application's topic; in a reply the request's `channel:topic`.
     TOPIC = "sm__tp";
     /// Text: id of the stream of objects that this stream is one of.
-    OBJECT_STREAM_ID = "sm__os", alias "the reference gives object stream id and offset one key; object streams are not sent in 2.9.0";
+    OBJECT_STREAM_ID = "sm__os",
+        alias "the reference gives object stream id and offset one key; object streams are not sent in 2.9.0";
     /// Integer: index of the object in its stream of objects.
     OBJECT_INDEX = "sm__oi";
     /// Text, UUID: the request that this stream is, or is the reply to; absent if no reply is wanted.
@@ -128,7 +129,8 @@ wire_table! {
     /// Any failure without a name of its own.
     STREAM_ERROR = "StreamError", from "nvflare.fuel.f3.streaming.stream_types:StreamError.__name__";
     /// A cell on the way has no connection towards the destination.
-    TARGET_UNREACHABLE = "StreamTargetUnreachable", from "nvflare.fuel.f3.streaming.stream_types:StreamTargetUnreachable.__name__";
+    TARGET_UNREACHABLE = "StreamTargetUnreachable",
+        from "nvflare.fuel.f3.streaming.stream_types:StreamTargetUnreachable.__name__";
     /// The announced size is above the receiver's limit. A server job of the reference that is told so exits.
     BLOB_SIZE = "BlobSizeError", from "nvflare.fuel.f3.streaming.stream_types:BlobSizeError.__name__";
     /// The stream was cancelled.
@@ -148,7 +150,8 @@ wire_table! {
     /// Bytes between two ACKs if the sender announced nothing; `streaming_ack_interval` at the receiver.
     ACK_INTERVAL_FALLBACK: usize = 4_194_304, from "nvflare.fuel.f3.streaming.byte_receiver:ACK_INTERVAL";
     /// Bytes that a reliable sender keeps, or twice the window if that is more; `streaming_retry_max_pending_bytes`.
-    RETRY_MAX_PENDING_BYTES: usize = 134_217_728, from "nvflare.fuel.f3.streaming.stream_const:STREAM_RETRY_MAX_PENDING_BYTES";
+    RETRY_MAX_PENDING_BYTES: usize = 134_217_728,
+        from "nvflare.fuel.f3.streaming.stream_const:STREAM_RETRY_MAX_PENDING_BYTES";
     /// Largest stream, in bytes, that a receiver collects in memory; `streaming_max_blob_size`.
     MAX_BLOB_SIZE: u64 = 4_294_967_296, from "nvflare.fuel.f3.comm_config:DEFAULT_STREAMING_MAX_BLOB_SIZE";
     /// Seconds that a sender waits for room in the window before it gives up; `streaming_ack_wait`.
@@ -175,14 +178,16 @@ wire_table! {
     MIN_OUT_SEQ_CHUNKS: usize = 16, from "nvflare.fuel.f3.streaming.byte_receiver:MIN_OUT_SEQ_CHUNKS";
     /// Chunks ahead of a missing one that a receiver keeps at most on the sender's word; more are a stream error. The
     /// setting `streaming_max_out_seq_chunks` overrides both bounds.
-    MAX_PEER_DERIVED_OUT_SEQ_CHUNKS: usize = 1024, from "nvflare.fuel.f3.streaming.byte_receiver:MAX_PEER_DERIVED_OUT_SEQ_CHUNKS";
+    MAX_PEER_DERIVED_OUT_SEQ_CHUNKS: usize = 1024,
+        from "nvflare.fuel.f3.streaming.byte_receiver:MAX_PEER_DERIVED_OUT_SEQ_CHUNKS";
     /// Seconds that a receiver remembers a finished reliable stream, so as to acknowledge repetitions, before the wait
     /// is added.
     COMPLETED_TASK_TTL: f64 = 60.0, from "nvflare.fuel.f3.streaming.byte_receiver:COMPLETED_TASK_TTL";
     /// Longest such time, in seconds, on the sender's word.
     MAX_COMPLETED_TASK_TTL: f64 = 3600.0, from "nvflare.fuel.f3.streaming.byte_receiver:MAX_COMPLETED_TASK_TTL";
     /// Seconds that a receiver swallows chunks of a stream that failed and is not reliable.
-    FAILED_NON_RELIABLE_TASK_TTL: f64 = 5.0, from "nvflare.fuel.f3.streaming.byte_receiver:FAILED_NON_RELIABLE_TASK_TTL";
+    FAILED_NON_RELIABLE_TASK_TTL: f64 = 5.0,
+        from "nvflare.fuel.f3.streaming.byte_receiver:FAILED_NON_RELIABLE_TASK_TTL";
     /// Smallest retry wait, retry timeout and progress check, in seconds; smaller settings are raised to it.
     MIN_RETRY_WAIT: f64 = 0.01, from "literal:nvflare.fuel.f3.streaming.byte_streamer";
     /// Ended streams whose context a sender remembers, for errors that arrive late.

@@ -91,7 +91,8 @@ wire_table! {
 
 wire_table! {
     /// Where the training code runs; the value of [`BootstrapKey::EXECUTION_MODE`] and of the job's own setting.
-    names ExecutionMode(str) in "client_api.execution_mode", from "nvflare.app_common.executors.client_api_executor:ExecutionMode";
+    names ExecutionMode(str) in "client_api.execution_mode",
+        from "nvflare.app_common.executors.client_api_executor:ExecutionMode";
 
     /// In the job's own process; no session, never in a profile.
     IN_PROCESS = "in_process";
@@ -218,7 +219,8 @@ wire_table! {
 
 wire_table! {
     /// Keys of [`AttachFile::ENDPOINT`]; the instance id also stands in [`AttachFile::OWNER`].
-    names AttachEndpointKey(str) in "client_api.attach_endpoint", from "nvflare.client.cell.attach_rendezvous:AttachEndpointKey";
+    names AttachEndpointKey(str) in "client_api.attach_endpoint",
+        from "nvflare.client.cell.attach_rendezvous:AttachEndpointKey";
 
     /// Integer: [`AttachNumber::SCHEMA_VERSION`].
     SCHEMA_VERSION = "schema_version";

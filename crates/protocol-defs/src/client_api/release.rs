@@ -10,28 +10,29 @@ wire_table! {
     names ReleaseTopic(str) in "client_api.release_topic";
 
     /// Launched training process to job, request after HELLO_ACCEPTED: it has installed what it was given and takes tasks
-    /// [`session_id`]; the reply has the same topic [`session_id`]. No task is sent before.
+    /// (`session_id`); the reply has the same topic (`session_id`). No task is sent before.
     SESSION_READY = "client_api.session_ready", from "nvflare.client.cell.defs:Topic.SESSION_READY";
-    /// Job to attached training process, request: opens a session [`session_id`, `attach_id`, `site_name`, `job_id`,
+    /// Job to attached training process, request: opens a session (`session_id`, `attach_id`, `site_name`, `job_id`,
     /// `trainer_fqcn`, `protocol_version`, `rank`, `heartbeat_interval`, `heartbeat_timeout`, `task_exchange`,
-    /// `memory_gc_rounds`, `cuda_empty_cache`]. Repeated until it is answered.
+    /// `memory_gc_rounds`, `cuda_empty_cache`). Repeated until it is answered.
     SESSION_OPEN = "client_api.session_open", from "nvflare.client.cell.defs:Topic.SESSION_OPEN";
-    /// Attached training process to job, reply to [`SESSION_OPEN`](Self::SESSION_OPEN) [`session_id`,
-    /// `protocol_version`]. The same for a session that it has already.
+    /// Attached training process to job, reply to [`SESSION_OPEN`](Self::SESSION_OPEN) (`session_id`,
+    /// `protocol_version`). The same for a session that it has already.
     SESSION_ACCEPTED = "client_api.session_accepted", from "nvflare.client.cell.defs:Topic.SESSION_ACCEPTED";
     /// Attached training process to job, reply to [`SESSION_OPEN`](Self::SESSION_OPEN): it belongs to another session,
-    /// or the request does not fit its profile [`session_id`, `reason`].
+    /// or the request does not fit its profile (`session_id`, `reason`).
     SESSION_REJECTED = "client_api.session_rejected", from "nvflare.client.cell.defs:Topic.SESSION_REJECTED";
-    /// Job to attached training process, request: what became of a task whose reply was lost [`session_id`, `task_id`].
-    /// The reply has the same topic [`task_id`, `task_state`, `accepted_attempt_id`]; it is also a reply to TASK_READY
-    /// for a task that is older than the process remembers [`task_id`, `task_seq`, `task_state` UNKNOWN].
+    /// Job to attached training process, request: what became of a task whose reply was lost (`session_id`, `task_id`).
+    /// The reply has the same topic (`task_id`, `task_state`, `accepted_attempt_id`); it is also a reply to TASK_READY
+    /// for a task that is older than the process remembers (`task_id`, `task_seq`, `task_state` UNKNOWN).
     TASK_STATUS = "client_api.task_status", from "nvflare.client.cell.defs:Topic.TASK_STATUS";
-    /// Attached training process to job, request: what became of a result whose reply was lost [`session_id`, `task_id`,
-    /// `result_id`]. The reply has the same topic [`result_state`, `accepted_attempt_id` if accepted].
+    /// Attached training process to job, request: what became of a result whose reply was lost (`session_id`, `task_id`,
+    /// `result_id`). The reply has the same topic (`result_state`, `accepted_attempt_id` if accepted).
     RESULT_STATUS = "client_api.result_status", from "nvflare.client.cell.defs:Topic.RESULT_STATUS";
     /// Training process to job, request: all downloads of the result are confirmed, the process holds nothing more of it
-    /// [`session_id`, `task_id`]. The reply has the same topic [`task_id`].
-    RESULT_SOURCE_SETTLED = "client_api.result_source_settled", from "nvflare.client.cell.defs:Topic.RESULT_SOURCE_SETTLED";
+    /// (`session_id`, `task_id`). The reply has the same topic (`task_id`).
+    RESULT_SOURCE_SETTLED = "client_api.result_source_settled",
+        from "nvflare.client.cell.defs:Topic.RESULT_SOURCE_SETTLED";
 }
 
 wire_table! {
@@ -125,23 +126,31 @@ wire_table! {
     /// Between two HELLOs that got no session.
     HELLO_RETRY_INTERVAL: f64 = 1.0, from "nvflare.client.cell.api:_HELLO_RETRY_INTERVAL";
     /// Default of `heartbeat_interval`.
-    HEARTBEAT_INTERVAL: f64 = 5.0, from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:heartbeat_interval";
+    HEARTBEAT_INTERVAL: f64 = 5.0,
+        from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:heartbeat_interval";
     /// Default of `heartbeat_timeout`.
-    HEARTBEAT_TIMEOUT: f64 = 30.0, from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:heartbeat_timeout";
+    HEARTBEAT_TIMEOUT: f64 = 30.0,
+        from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:heartbeat_timeout";
     /// How long a job waits for the HELLO of a process that it launched.
-    LAUNCH_TIMEOUT: f64 = 300.0, from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:launch_timeout";
+    LAUNCH_TIMEOUT: f64 = 300.0,
+        from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:launch_timeout";
     /// How long a stopped process has before it is killed.
-    STOP_GRACE_PERIOD: f64 = 30.0, from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:stop_grace_period";
+    STOP_GRACE_PERIOD: f64 = 30.0,
+        from "default:nvflare.app_common.executors.client_api_executor:ClientAPIExecutor.__init__:stop_grace_period";
     /// How long one SHUTDOWN waits for its reply while results are still being fetched.
-    SHUTDOWN_ACK_TIMEOUT: f64 = 5.0, from "nvflare.app_common.executors.client_api.external_process_backend:_LIVE_RESULT_SHUTDOWN_ACK_TIMEOUT";
+    SHUTDOWN_ACK_TIMEOUT: f64 = 5.0,
+        from "nvflare.app_common.executors.client_api.external_process_backend:_LIVE_RESULT_SHUTDOWN_ACK_TIMEOUT";
     /// Between two SHUTDOWNs.
-    SHUTDOWN_RETRY_INTERVAL: f64 = 1.0, from "nvflare.app_common.executors.client_api.external_process_backend:_SHUTDOWN_RETRY_INTERVAL";
+    SHUTDOWN_RETRY_INTERVAL: f64 = 1.0,
+        from "nvflare.app_common.executors.client_api.external_process_backend:_SHUTDOWN_RETRY_INTERVAL";
     /// How often RESULT_SOURCE_SETTLED is sent before the process gives up.
     RESULT_SOURCE_SETTLED_ATTEMPTS: u32 = 3, from "nvflare.client.cell.api:_RESULT_SOURCE_SETTLED_ATTEMPTS";
     /// Between a job's two attempts at SESSION_OPEN or TASK_READY to an attached process.
-    ATTACH_CONTROL_RETRY_INTERVAL: f64 = 0.5, from "nvflare.app_common.executors.client_api.attach_backend:_CONTROL_RETRY_INTERVAL";
+    ATTACH_CONTROL_RETRY_INTERVAL: f64 = 0.5,
+        from "nvflare.app_common.executors.client_api.attach_backend:_CONTROL_RETRY_INTERVAL";
     /// How long one such attempt waits for its reply.
-    ATTACH_CONTROL_ATTEMPT_TIMEOUT: f64 = 2.0, from "nvflare.app_common.executors.client_api.attach_backend:_CONTROL_ATTEMPT_TIMEOUT";
+    ATTACH_CONTROL_ATTEMPT_TIMEOUT: f64 = 2.0,
+        from "nvflare.app_common.executors.client_api.attach_backend:_CONTROL_ATTEMPT_TIMEOUT";
     /// How long a RESULT_STATUS of an attached process waits for its reply.
     RESULT_STATUS_TIMEOUT: f64 = 2.0, from "nvflare.client.cell.attach_session:_RESULT_STATUS_TIMEOUT";
     /// How often an attached process sends a result before it asks for its status.
@@ -149,5 +158,6 @@ wire_table! {
     /// Tasks that an attached process remembers.
     TASK_LEDGER_LIMIT: usize = 256, from "nvflare.client.cell.attach_session:_TASK_LEDGER_LIMIT";
     /// Results that a job remembers.
-    RESULT_AUTHORITY_LIMIT: usize = 256, from "nvflare.app_common.executors.client_api.cell_backend:_RESULT_AUTHORITY_LIMIT";
+    RESULT_AUTHORITY_LIMIT: usize = 256,
+        from "nvflare.app_common.executors.client_api.cell_backend:_RESULT_AUTHORITY_LIMIT";
 }

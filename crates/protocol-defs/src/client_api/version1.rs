@@ -27,56 +27,56 @@ wire_table! {
     names Topic(str) in "client_api.topic";
 
     /// Training process to job, request: opens a session and says who wants it
-    /// [`trainer_fqcn`, `protocol_version`, `job_id`, `site_name`, `rank`; attached: `attach_id`; in 2.9.0 also `proof`,
-    /// the launch token]. Repeated until a session is there or the time is up.
+    /// (`trainer_fqcn`, `protocol_version`, `job_id`, `site_name`, `rank`; attached: `attach_id`; in 2.9.0 also `proof`,
+    /// the launch token). Repeated until a session is there or the time is up.
     HELLO = "client_api.hello", from "nvflare.client.cell.defs:Topic.HELLO";
-    /// Job to training process, reply to [`HELLO`](Self::HELLO): a nonce to be answered [`nonce`]. Release 2.9.0 goes
+    /// Job to training process, reply to [`HELLO`](Self::HELLO): a nonce to be answered (`nonce`). Release 2.9.0 goes
     /// straight to [`HELLO_ACCEPTED`](Self::HELLO_ACCEPTED).
     HELLO_CHALLENGE = "client_api.hello_challenge", unspoken;
     /// Training process to job, request: the proof that it holds the session token, over the nonce and the whole scope of
-    /// the session [`proof`, `nonce`, `job_id`, `site_name`, `attach_id`, `target_fqcn`, `trainer_fqcn`, `rank_policy`,
-    /// `protocol_version`].
+    /// the session (`proof`, `nonce`, `job_id`, `site_name`, `attach_id`, `target_fqcn`, `trainer_fqcn`, `rank_policy`,
+    /// `protocol_version`).
     HELLO_PROOF = "client_api.hello_proof", unspoken;
     /// Job to training process, reply to [`HELLO_PROOF`](Self::HELLO_PROOF), in 2.9.0 to [`HELLO`](Self::HELLO): the
-    /// session is open [`session_id`, `job_id`, `site_name`, `heartbeat_interval`*, `heartbeat_timeout`*,
-    /// `secure_mode`*, `auth_token`*, `auth_token_signature`*].
+    /// session is open (`session_id`, `job_id`, `site_name`, `heartbeat_interval`*, `heartbeat_timeout`*,
+    /// `secure_mode`*, `auth_token`*, `auth_token_signature`*).
     HELLO_ACCEPTED = "client_api.hello_accepted", from "nvflare.client.cell.defs:Topic.HELLO_ACCEPTED";
     /// Job to training process, reply in place of [`HELLO_ACCEPTED`](Self::HELLO_ACCEPTED): no session, and why
-    /// [`reason`].
+    /// (`reason`).
     HELLO_REJECTED = "client_api.hello_rejected", from "nvflare.client.cell.defs:Topic.HELLO_REJECTED";
-    /// Job to training process, request: a task with its model [`session_id`, `task_id`, `task_name`, `model`; attached:
-    /// `task_seq`*, `attempt_id`*].
+    /// Job to training process, request: a task with its model (`session_id`, `task_id`, `task_name`, `model`; attached:
+    /// `task_seq`*, `attempt_id`*).
     TASK_READY = "client_api.task_ready", from "nvflare.client.cell.defs:Topic.TASK_READY";
-    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task is queued [`task_id`; attached:
-    /// `task_seq`*, `attempt_id`*, `task_state`*]. It may arrive after the result.
+    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task is queued (`task_id`; attached:
+    /// `task_seq`*, `attempt_id`*, `task_state`*). It may arrive after the result.
     TASK_ACCEPTED = "client_api.task_accepted", from "nvflare.client.cell.defs:Topic.TASK_ACCEPTED";
-    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task will not be done [`reason`, and
-    /// `task_id` if one was given].
+    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task will not be done (`reason`, and
+    /// `task_id` if one was given).
     TASK_FAILED = "client_api.task_failed", from "nvflare.client.cell.defs:Topic.TASK_FAILED";
-    /// Training process to job, request: the result of a task [`session_id`, `task_id`, `result`*; attached:
-    /// `result_id`, `attempt_id`*]. Its arrays stay with the sender for download, so the message asks the job to pass
+    /// Training process to job, request: the result of a task (`session_id`, `task_id`, `result`*; attached:
+    /// `result_id`, `attempt_id`*). Its arrays stay with the sender for download, so the message asks the job to pass
     /// them through. In version 1 proper `transfer_id` and `manifest` say how they are fetched, `params` holds them
     /// inline.
     RESULT_READY = "client_api.result_ready", from "nvflare.client.cell.defs:Topic.RESULT_READY";
     /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is taken [attached:
     /// `result_id`, `accepted_attempt_id`*; else nothing].
     RESULT_ACCEPTED = "client_api.result_accepted", from "nvflare.client.cell.defs:Topic.RESULT_ACCEPTED";
-    /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is refused [`reason`].
+    /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is refused (`reason`).
     RESULT_REJECTED = "client_api.result_rejected", from "nvflare.client.cell.defs:Topic.RESULT_REJECTED";
-    /// Training process to job, no reply: one metric or log record [`session_id`, and the keys of `LogKey`].
+    /// Training process to job, no reply: one metric or log record (`session_id`, and the keys of `LogKey`).
     LOG = "client_api.log", from "nvflare.client.cell.defs:Topic.LOG";
-    /// Training process to job, request once per heartbeat interval [`session_id`, `result_source_live`*]; the reply has
-    /// the same topic [`session_id`]. Either side ends the session when it has heard nothing for the timeout.
+    /// Training process to job, request once per heartbeat interval (`session_id`, `result_source_live`*); the reply has
+    /// the same topic (`session_id`). Either side ends the session when it has heard nothing for the timeout.
     HEARTBEAT = "client_api.heartbeat", from "nvflare.client.cell.defs:Topic.HEARTBEAT";
-    /// Job to training process, no reply: stop the task that runs and end the session [`session_id`, `reason`].
+    /// Job to training process, no reply: stop the task that runs and end the session (`session_id`, `reason`).
     ABORT = "client_api.abort", from "nvflare.client.cell.defs:Topic.ABORT";
-    /// Job to training process, request: no more tasks, leave when your results are fetched [`session_id`, `reason`]. The
-    /// reply has no topic of its own in 2.9.0 [`result_source_live`*].
+    /// Job to training process, request: no more tasks, leave when your results are fetched (`session_id`, `reason`). The
+    /// reply has no topic of its own in 2.9.0 (`result_source_live`*).
     SHUTDOWN = "client_api.shutdown", from "nvflare.client.cell.defs:Topic.SHUTDOWN";
-    /// Training process to job: the process leaves by itself [`session_id`, `reason`]. In 2.9.0 its cell simply says bye.
+    /// Training process to job: the process leaves by itself (`session_id`, `reason`). In 2.9.0 its cell simply says bye.
     BYE = "client_api.bye", unspoken;
     /// Either side, reply in place of the expected one: the request was not for this session, or made no sense
-    /// [`reason`].
+    /// (`reason`).
     ERROR = "client_api.error", from "nvflare.client.cell.defs:Topic.ERROR";
 }
 

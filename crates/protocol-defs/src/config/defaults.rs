@@ -44,13 +44,16 @@ wire_table! {
     /// Seconds.
     STREAMING_RETRY_TIMEOUT: f64 = 60.0, from "nvflare.fuel.f3.streaming.byte_streamer:STREAM_RETRY_TIMEOUT";
     /// Bytes, or twice the window if that is more.
-    STREAMING_RETRY_MAX_PENDING_BYTES: usize = 134_217_728, from "nvflare.fuel.f3.streaming.stream_const:STREAM_RETRY_MAX_PENDING_BYTES";
+    STREAMING_RETRY_MAX_PENDING_BYTES: usize = 134_217_728,
+        from "nvflare.fuel.f3.streaming.stream_const:STREAM_RETRY_MAX_PENDING_BYTES";
     /// Seconds.
     SFM_SEND_STALL_TIMEOUT: f64 = 45.0, from "literal:nvflare.fuel.f3.sfm.heartbeat_monitor";
     /// A stalled connection is only reported.
-    SFM_CLOSE_STALLED_CONNECTION: bool = false, from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_close_stalled_connection:default";
+    SFM_CLOSE_STALLED_CONNECTION: bool = false,
+        from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_close_stalled_connection:default";
     /// Looks in a row.
-    SFM_SEND_STALL_CONSECUTIVE_CHECKS: u32 = 3, from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_send_stall_consecutive_checks:default";
+    SFM_SEND_STALL_CONSECUTIVE_CHECKS: u32 = 3,
+        from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_sfm_send_stall_consecutive_checks:default";
     /// Small frames leave at once.
     TCP_NO_DELAY: bool = true, from "default:nvflare.fuel.f3.comm_config:CommConfigurator.get_tcp_no_delay:default";
 }
@@ -60,9 +63,11 @@ wire_table! {
     names SettingDefaultText(str) in "config.default_text";
 
     /// Scheme of the listener for a cell's own children.
-    INTERNAL_CONN_SCHEME = "tcp", from "nvflare.fuel.f3.cellnet.connector_manager:_Defaults.SCHEME_FOR_INTERNAL_CONNECTIONS";
+    INTERNAL_CONN_SCHEME = "tcp",
+        from "nvflare.fuel.f3.cellnet.connector_manager:_Defaults.SCHEME_FOR_INTERNAL_CONNECTIONS";
     /// Scheme of direct connections between families.
-    ADHOC_CONN_SCHEME = "tcp", alias "both schemes are tcp", from "nvflare.fuel.f3.cellnet.connector_manager:_Defaults.SCHEME_FOR_ADHOC_CONNECTIONS";
+    ADHOC_CONN_SCHEME = "tcp", alias "both schemes are tcp",
+        from "nvflare.fuel.f3.cellnet.connector_manager:_Defaults.SCHEME_FOR_ADHOC_CONNECTIONS";
     /// Host of the listener for a cell's own children.
     INTERNAL_HOST = "localhost", from "literal:nvflare.fuel.f3.cellnet.connector_manager";
     /// Connection security of that listener.
@@ -71,32 +76,4 @@ wire_table! {
     SERVICE_SCHEME = "grpc", from "literal:nvflare.private.fed.server.fed_server";
     /// Connection security of a participant whose start-up file names none.
     CONNECTION_SECURITY = "mtls", from "nvflare.apis.fl_constant:ConnectionSecurity.MTLS";
-}
-
-wire_table! {
-    /// Defaults of the [settings of jobs](super::JobSetting), under the same names; seconds where nothing else is said.
-    ///
-    /// Those that concern the task loop of a site are in [`TaskDefault`](crate::federation::TaskDefault), those of
-    /// downloads in [`download::Default`](crate::download::Default). A request for a task or the handing in of a result
-    /// without a timeout of its own takes the site's communication timeout.
-    quantities JobSettingDefault in "config.job_default";
-
-    /// Requests at once.
-    RM_MAX_REQUEST_WORKERS: u32 = 20, from "literal:nvflare.apis.utils.reliable_message";
-    /// Seconds.
-    RM_QUERY_INTERVAL: f64 = 2.0, from "literal:nvflare.apis.utils.reliable_message";
-    /// Seconds.
-    DEAD_CLIENT_GRACE_PERIOD: f64 = 60.0, from "literal:nvflare.apis.impl.wf_comm_server";
-    /// Seconds.
-    DEAD_CLIENT_CHECK_LEAD_TIME: f64 = 30.0, from "literal:nvflare.apis.impl.wf_comm_server";
-    /// Sites that do not answer the start are left out.
-    STRICT_START_JOB_REPLY_CHECK: bool = false, from "literal:nvflare.private.fed.server.job_runner";
-    /// A site that never reported the job is given time.
-    SYNC_CLIENT_JOBS_REQUIRE_PREVIOUS_REPORT: bool = true, from "literal:nvflare.private.fed.server.fed_server";
-    /// Seconds.
-    CLIENT_OUTCOME_WAIT_TIMEOUT: f64 = 900.0, from "literal:nvflare.private.fed.server.job_runner";
-    /// Seconds.
-    CELL_WAIT_TIMEOUT: f64 = 5.0, from "literal:nvflare.private.aux_runner";
-    /// Seconds.
-    MAX_REG_DURATION: f64 = 60.0, from "literal:nvflare.private.fed.server.fed_server";
 }

@@ -22,12 +22,12 @@ mod security;
 mod settings;
 mod url;
 
-pub use defaults::{JobSettingDefault, SettingDefault, SettingDefaultText};
+pub use defaults::{SettingDefault, SettingDefaultText};
 pub use job::{JobArgument, JobEnvironment, JobModule, JobOption};
 pub use security::{
     ClientKitKey, ConnPropKey, ConnectionSecurity, CredentialKey, KitFile, KitFolder, KitKey, RelayKitKey, ServerKitKey,
 };
-pub use settings::{CommConfigFile, CommConfigKey, Environment, JobSetting, Setting};
+pub use settings::{CommConfigFile, CommConfigKey, Environment, Setting};
 pub use url::{
     DriverNumber, DriverParam, GrpcField, GrpcName, Scheme, SecureScheme, SharedFileName, SharedFileNumber,
     SharedFileParam, UrlSyntax, WebSocketName,

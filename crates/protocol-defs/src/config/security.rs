@@ -59,19 +59,26 @@ wire_table! {
     /// In the local folder: components and settings of the site.
     RESOURCES_CONFIG = "resources.json", from "nvflare.apis.fl_constant:WorkspaceConstants.RESOURCES_CONFIG";
     /// What is read if the former is missing.
-    DEFAULT_RESOURCES_CONFIG = "resources.json.default", from "nvflare.apis.fl_constant:WorkspaceConstants.DEFAULT_RESOURCES_CONFIG";
+    DEFAULT_RESOURCES_CONFIG = "resources.json.default",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.DEFAULT_RESOURCES_CONFIG";
     /// Pattern of further resource files, for a site's process and its jobs'.
-    RESOURCE_FILE_NAME_PATTERN = "*__resources.json", from "nvflare.apis.fl_constant:WorkspaceConstants.RESOURCE_FILE_NAME_PATTERN";
+    RESOURCE_FILE_NAME_PATTERN = "*__resources.json",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.RESOURCE_FILE_NAME_PATTERN";
     /// Pattern of resource files for the processes of jobs only.
-    JOB_RESOURCE_FILE_NAME_PATTERN = "*__j_resources.json", from "nvflare.apis.fl_constant:WorkspaceConstants.JOB_RESOURCE_FILE_NAME_PATTERN";
+    JOB_RESOURCE_FILE_NAME_PATTERN = "*__j_resources.json",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.JOB_RESOURCE_FILE_NAME_PATTERN";
     /// Pattern of resource files for the site's process only.
-    PARENT_RESOURCE_FILE_NAME_PATTERN = "*__p_resources.json", from "nvflare.apis.fl_constant:WorkspaceConstants.PARENT_RESOURCE_FILE_NAME_PATTERN";
+    PARENT_RESOURCE_FILE_NAME_PATTERN = "*__p_resources.json",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.PARENT_RESOURCE_FILE_NAME_PATTERN";
     /// In the local folder: resources of the processes of jobs.
-    JOB_RESOURCES_CONFIG = "job_resources.json", from "nvflare.apis.fl_constant:WorkspaceConstants.JOB_RESOURCES_CONFIG";
+    JOB_RESOURCES_CONFIG = "job_resources.json",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.JOB_RESOURCES_CONFIG";
     /// In the local folder: who may do what.
-    AUTHORIZATION_CONFIG = "authorization.json", from "nvflare.apis.fl_constant:WorkspaceConstants.AUTHORIZATION_CONFIG";
+    AUTHORIZATION_CONFIG = "authorization.json",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.AUTHORIZATION_CONFIG";
     /// What is read if the former is missing.
-    DEFAULT_AUTHORIZATION_CONFIG = "authorization.json.default", from "nvflare.apis.fl_constant:WorkspaceConstants.DEFAULT_AUTHORIZATION_CONFIG";
+    DEFAULT_AUTHORIZATION_CONFIG = "authorization.json.default",
+        from "nvflare.apis.fl_constant:WorkspaceConstants.DEFAULT_AUTHORIZATION_CONFIG";
     /// In the local folder: filters that a site puts on all jobs, and its scopes.
     PRIVACY_CONFIG = "privacy.json", from "nvflare.apis.fl_constant:WorkspaceConstants.PRIVACY_CONFIG";
     /// In a job's workspace: the job's metadata.
@@ -133,7 +140,8 @@ wire_table! {
 }
 
 wire_table! {
-    /// Keys of a site's start-up file, beside those of [`KitKey`] and [`CredentialKey`].
+    /// Keys of a site's start-up file, beside those of [`KitKey`] and [`CredentialKey`]; its timeouts are
+    /// [`ClientSetting`](crate::federation::ClientSetting)s.
     names ClientKitKey(str) in "config.client_kit";
 
     /// Map: the site.
@@ -142,12 +150,6 @@ wire_table! {
     FQSN = "fqsn", from "literal:nvflare.private.fed.client.client_engine";
     /// Bool in it: whether no site is below.
     IS_LEAF = "is_leaf", from "literal:nvflare.private.fed.client.client_engine";
-    /// Float, seconds, in it: timeout of requests to the server; default 300.
-    COMMUNICATION_TIMEOUT = "communication_timeout", from "literal:nvflare.private.fed.client.fed_client_base";
-    /// Float, seconds, in it: timeout of heartbeats and the like; default 30.
-    MAINT_MSG_TIMEOUT = "maint_msg_timeout", from "literal:nvflare.private.fed.client.fed_client_base";
-    /// Float, seconds, in it: between two attempts to register; default 2.
-    CLIENT_REGISTER_INTERVAL = "client_register_interval", from "literal:nvflare.private.fed.client.fed_client_base";
 }
 
 wire_table! {

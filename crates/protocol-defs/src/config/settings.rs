@@ -106,7 +106,8 @@ wire_table! {
     /// Integer: the one port, as a relay has it.
     PORT = "port", from "nvflare.fuel.f3.drivers.driver_params:DriverParams.PORT";
     /// Text: security of the listener, by default `clear`.
-    CONNECTION_SECURITY = "connection_security", from "nvflare.fuel.f3.drivers.driver_params:DriverParams.CONNECTION_SECURITY";
+    CONNECTION_SECURITY = "connection_security",
+        from "nvflare.fuel.f3.drivers.driver_params:DriverParams.CONNECTION_SECURITY";
     /// Section: an older way to say which generations dial the server.
     BACKBONE = "backbone", from "literal:nvflare.fuel.f3.cellnet.connector_manager";
     /// Integer or list of integers in that section.
@@ -121,62 +122,4 @@ wire_table! {
     SHARED_FILE = "shared-file", from "nvflare.fuel.f3.drivers.file_driver:SCHEME";
     /// Section: the listener that a job offers to attached training processes.
     CLIENT_API_ATTACH = "client_api_attach", from "nvflare.client.cell.attach_rendezvous:ATTACH_COMM_CONFIG";
-}
-
-wire_table! {
-    /// Settings that a job may carry in its own configuration for server and sites.
-    ///
-    /// Defaults are in [`JobSettingDefault`](super::JobSettingDefault) under the same name, where there is one.
-    names JobSetting(str) in "config.job_setting", from "nvflare.apis.fl_constant:ConfigVarName";
-
-    /// Float, seconds, site: timeout of one runner synchronisation.
-    RUNNER_SYNC_TIMEOUT = "runner_sync_timeout";
-    /// Float, seconds, site: how long it tries to synchronise.
-    MAX_RUNNER_SYNC_TIMEOUT = "max_runner_sync_timeout";
-    /// Float, seconds, site: timeout of the question whether a task still stands.
-    TASK_CHECK_TIMEOUT = "task_check_timeout";
-    /// Float, seconds, site: wait before that question is put again.
-    TASK_CHECK_INTERVAL = "task_check_interval";
-    /// Float, seconds, site: between two heartbeats of a job.
-    JOB_HEARTBEAT_INTERVAL = "job_heartbeat_interval";
-    /// Float, seconds, both: how long components may take to be ready for the end of the run.
-    END_RUN_READINESS_TIMEOUT = "end_run_readiness_timeout";
-    /// Float, seconds, both: between two looks whether they are.
-    END_RUN_READINESS_CHECK_INTERVAL = "end_run_readiness_check_interval";
-    /// Float, seconds, site: timeout of the request for a task.
-    GET_TASK_TIMEOUT = "get_task_timeout";
-    /// Float, seconds, site: timeout of handing in a result.
-    SUBMIT_TASK_RESULT_TIMEOUT = "submit_task_result_timeout";
-    /// Integer, both: requests of reliable messages that are worked on at once.
-    RM_MAX_REQUEST_WORKERS = "rm_max_request_workers";
-    /// Float, seconds, both: between two questions of a reliable message for its result.
-    RM_QUERY_INTERVAL = "rm_query_interval";
-    /// Float, seconds, server: how long a client reported dead still counts as alive.
-    DEAD_CLIENT_GRACE_PERIOD = "dead_client_grace_period";
-    /// Float, seconds, server: how long after the start of a job nobody is looked for.
-    DEAD_CLIENT_CHECK_LEAD_TIME = "dead_client_check_lead_time";
-    /// Bool, server: whether a job runs only if every site said that it started.
-    STRICT_START_JOB_REPLY_CHECK = "strict_start_job_reply_check";
-    /// Bool, server: whether a site must have reported a job before its absence there counts as a death.
-    SYNC_CLIENT_JOBS_REQUIRE_PREVIOUS_REPORT = "sync_client_jobs_require_previous_report";
-    /// Float, seconds, server: how long it waits for the outcome of the sites after its own process ended.
-    CLIENT_OUTCOME_WAIT_TIMEOUT = "client_outcome_wait_timeout";
-    /// Text: module with further decomposers.
-    DECOMPOSER_MODULE = "nvflare_decomposers";
-    /// Float, seconds, both: how long components wait for the cell to be there.
-    CELL_WAIT_TIMEOUT = "cell_wait_timeout";
-    /// Float, seconds, server, in its start-up file: how long a client may take from challenge to registration.
-    MAX_REG_DURATION = "max_reg_duration";
-    /// Float, seconds, job process of a site: timeout of one report of its status to the site.
-    NOTIFY_CP_MSG_TIMEOUT = "notify_cp_msg_timeout";
-    /// Float, seconds, job process of a site: how long it tries to report.
-    NOTIFY_CP_RETRY_TIMEOUT = "notify_cp_retry_timeout";
-    /// Float, seconds, with a prefix per data type: timeout of one pull of a download.
-    STREAMING_PER_REQUEST_TIMEOUT = "streaming_per_request_timeout";
-    /// Integer, bytes, with a prefix per data type: piece of a download.
-    DOWNLOAD_CHUNK_SIZE = "download_chunk_size";
-    /// Float, seconds, with a prefix per data type: least lifetime of a download.
-    MIN_DOWNLOAD_TIMEOUT = "min_download_timeout";
-    /// Integer, bytes: smaller files are put into the message.
-    MIN_FILE_SIZE_FOR_STREAMING = "min_file_size_for_streaming";
 }
