@@ -1,1 +1,10 @@
-//! A seeded link emulator with virtual time, and the harness of two and of many nodes built on it.
+#![doc = include_str!("../README.md")]
+
+mod network;
+mod pipe;
+mod profile;
+mod rng;
+
+pub use network::{Happening, LinkId, Network, NodeId};
+pub use profile::LinkProfile;
+pub use rng::SimRng;
