@@ -1,1 +1,7 @@
-//! The protocol of cells without input or output: addresses, frames, links, routing, requests, streams, downloads.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)
+)]
+
+pub mod address;
