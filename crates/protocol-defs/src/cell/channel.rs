@@ -122,6 +122,4 @@ wire_table! {
     MAX_BULK_SIZE: usize = 100, from "default:nvflare.fuel.f3.cellnet.core_cell:CoreCell.__init__:max_bulk_size";
     /// How long the sender of a streamed request waits in each phase when it is not told otherwise.
     REQUEST_TIMEOUT: f64 = 10.0, from "default:nvflare.fuel.f3.cellnet.cell:Cell._send_request:timeout";
-    /// Application id in the frame prefix of a message between cells.
-    APP_ID: u16 = 1, from "nvflare.fuel.f3.cellnet.core_cell:CoreCell.APP_ID";
 }

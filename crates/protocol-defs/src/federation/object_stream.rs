@@ -104,7 +104,7 @@ wire_table! {
 
 wire_table! {
     /// Topics of requests that are repeated until they are answered, on channel `aux_communication`.
-    names ReliableTopic(str) in "federation.reliable_topic";
+    names ReliableTopic(str) in "federation.reliable_topic", from "nvflare.apis.utils.reliable_message";
 
     /// Requester to responder: the request, or the question how it stands.
     REQUEST = "RM.RELIABLE_REQUEST", from "nvflare.apis.utils.reliable_message:TOPIC_RELIABLE_REQUEST";
