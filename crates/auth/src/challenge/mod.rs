@@ -1,0 +1,48 @@
+//! The identity challenge: client and server prove themselves to each other through whatever lies between them.
+//!
+//! ```text
+//!   client                                                   server
+//!   ClientChallenge::start                                   ServerChallenge
+//!      │  ChallengeRequest {common name, nonce} ────────────────► │ handle_challenge: rate, form, table of nonces
+//!      │ ◄──── ChallengeReply {common name, nonce, certificate, │
+//!      │                       signature over name and nonce} ──── │
+//!   verify_server                                                 │
+//!   VerifiedServer                                                │
+//!   register                                                      │
+//!      │  Registration {client name, common name, certificate,    │
+//!      │                signature over name and nonce} ─────────► │ handle_registration
+//!      │                                                       VerifiedClient ──► TokenRegistry
+//! ```
+//!
+//! The signer signs its own common name followed by the other side's nonce. Rules that go beyond the reference and keep
+//! its wire: a nonce is a canonical UUID or nothing is signed or verified; a name equal to the verifier's own is
+//! refused, so that nobody can be made to answer itself; a nonce is good for one attempt, whatever comes of it; a
+//! registration is for the name that asked for the challenge.
+//!
+//! The messages are plain data. The layer above maps them to headers and bodies with the keys of
+//! [`fedcell_protocol_defs::cell::IdentityKey`]; nothing in them is believed before the machine has looked at it, which
+//! is why their fields are text and bytes.
+//!
+//! Both machines are driven by calls alone: they hold no clock, and draining the server's timers is
+//! [`ServerChallenge::poll_timeout`] and [`ServerChallenge::handle_timeout`].
+
+mod client;
+mod message;
+mod outstanding;
+mod rate;
+mod server;
+
+pub use client::{ClientChallenge, ClientParty, VerifiedServer};
+pub use message::{ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, SigningFailed};
+pub use rate::Rate;
+pub use server::{ChallengeLimits, ServerChallenge, VerifiedClient};
+
+use crate::name::CommonName;
+use crate::uuid::Nonce;
+
+/// What is signed: the signer's common name followed by the other side's nonce.
+///
+/// The nonce has a fixed length, so no two pairs give the same content.
+fn signed_content(name: &CommonName, nonce: &Nonce) -> Vec<u8> {
+    [name.as_str().as_bytes(), nonce.as_str().as_bytes()].concat()
+}
