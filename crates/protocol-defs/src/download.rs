@@ -47,7 +47,8 @@ wire_table! {
     DATA = "data";
     /// Text, source to receiver, always: a [`ProduceStatus`].
     STATUS = "status";
-    /// Text, receiver to source: a [`ConfirmStatus`], what became of the whole object. Sent once, and only when asked for.
+    /// Text, receiver to source: a [`ConfirmStatus`], what became of the whole object. Sent once, and only when asked
+    /// for.
     CONFIRM = "confirm";
     /// Text, 32 hex digits: given with the last reply, repeated in the confirmation, which is ignored without it.
     CONFIRM_NONCE = "confirm_nonce";

@@ -131,7 +131,8 @@ wire_table! {
     /// endpoint properties, uninterpreted.
     names HandshakeKey(str) in "frame.handshake", from "nvflare.fuel.f3.sfm.constants:HandshakeKeys";
 
-    /// Text: the FQCN of the sending cell. Blanks around it are stripped; anything that is no FQCN closes the connection.
+    /// Text: the FQCN of the sending cell. Blanks around it are stripped; anything that is no FQCN closes the
+    /// connection.
     ENDPOINT_NAME = "endpoint_name";
     /// Float: the sender's clock, in seconds since the epoch. Not checked.
     TIMESTAMP = "timestamp";

@@ -51,8 +51,8 @@ wire_table! {
 wire_table! {
     /// Header keys of stream messages, beside the headers of the cell layer.
     ///
-    /// Sent in every DATA message: stream id, data type, size, sequence, offset, reliable, optional, channel, topic, chunk
-    /// and window size. Sent with sequence 0 only: ack interval and, if reliable, retry wait and timeout.
+    /// Sent in every DATA message: stream id, data type, size, sequence, offset, reliable, optional, channel, topic,
+    /// chunk and window size. Sent with sequence 0 only: ack interval and, if reliable, retry wait and timeout.
     names HeaderKey(str) in "stream.header", from "nvflare.fuel.f3.streaming.stream_const:StreamHeaderKey";
 
     /// Integer: the stream, unique in its sending process; together with the origin it is unique in the network.

@@ -1,8 +1,8 @@
 //! The session proof of version 1: what a training process computes to show that it holds the session token.
 //!
 //! The proof is an HMAC-SHA-256 in hex, keyed by the token's text, over a sequence of netstrings (decimal byte length,
-//! `:`, the bytes, `,`): the domain tag, the nonce, and then each field of the token's scope as its type name, a colon and
-//! its value in the form that Python's `repr` gives.
+//! `:`, the bytes, `,`): the domain tag, the nonce, and then each field of the token's scope as its type name, a colon
+//! and its value in the form that Python's `repr` gives.
 //!
 //! ```text
 //!  33:nvflare.client_api.hello_proof.v1,32:<nonce>,14:str:'job-0001',…,5:int:1,

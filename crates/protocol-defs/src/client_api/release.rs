@@ -9,8 +9,8 @@ wire_table! {
     /// Topics that are replies stand in the body of a cell reply, as in [`Topic`](super::Topic).
     names ReleaseTopic(str) in "client_api.release_topic";
 
-    /// Launched training process to job, request after HELLO_ACCEPTED: it has installed what it was given and takes tasks
-    /// (`session_id`); the reply has the same topic (`session_id`). No task is sent before.
+    /// Launched training process to job, request after HELLO_ACCEPTED: it has installed what it was given and takes
+    /// tasks (`session_id`); the reply has the same topic (`session_id`). No task is sent before.
     SESSION_READY = "client_api.session_ready", from "nvflare.client.cell.defs:Topic.SESSION_READY";
     /// Job to attached training process, request: opens a session (`session_id`, `attach_id`, `site_name`, `job_id`,
     /// `trainer_fqcn`, `protocol_version`, `rank`, `heartbeat_interval`, `heartbeat_timeout`, `task_exchange`,
@@ -26,11 +26,11 @@ wire_table! {
     /// The reply has the same topic (`task_id`, `task_state`, `accepted_attempt_id`); it is also a reply to TASK_READY
     /// for a task that is older than the process remembers (`task_id`, `task_seq`, `task_state` UNKNOWN).
     TASK_STATUS = "client_api.task_status", from "nvflare.client.cell.defs:Topic.TASK_STATUS";
-    /// Attached training process to job, request: what became of a result whose reply was lost (`session_id`, `task_id`,
-    /// `result_id`). The reply has the same topic (`result_state`, `accepted_attempt_id` if accepted).
+    /// Attached training process to job, request: what became of a result whose reply was lost (`session_id`,
+    /// `task_id`, `result_id`). The reply has the same topic (`result_state`, `accepted_attempt_id` if accepted).
     RESULT_STATUS = "client_api.result_status", from "nvflare.client.cell.defs:Topic.RESULT_STATUS";
-    /// Training process to job, request: all downloads of the result are confirmed, the process holds nothing more of it
-    /// (`session_id`, `task_id`). The reply has the same topic (`task_id`).
+    /// Training process to job, request: all downloads of the result are confirmed, the process holds nothing more of
+    /// it (`session_id`, `task_id`). The reply has the same topic (`task_id`).
     RESULT_SOURCE_SETTLED = "client_api.result_source_settled",
         from "nvflare.client.cell.defs:Topic.RESULT_SOURCE_SETTLED";
 }

@@ -26,16 +26,16 @@ wire_table! {
     /// 2.9.0 knows.
     names Topic(str) in "client_api.topic";
 
-    /// Training process to job, request: opens a session and says who wants it
-    /// (`trainer_fqcn`, `protocol_version`, `job_id`, `site_name`, `rank`; attached: `attach_id`; in 2.9.0 also `proof`,
-    /// the launch token). Repeated until a session is there or the time is up.
+    /// Training process to job, request: opens a session and says who wants it (`trainer_fqcn`, `protocol_version`,
+    /// `job_id`, `site_name`, `rank`; attached: `attach_id`; in 2.9.0 also `proof`, the launch token). Repeated until a
+    /// session is there or the time is up.
     HELLO = "client_api.hello", from "nvflare.client.cell.defs:Topic.HELLO";
     /// Job to training process, reply to [`HELLO`](Self::HELLO): a nonce to be answered (`nonce`). Release 2.9.0 goes
     /// straight to [`HELLO_ACCEPTED`](Self::HELLO_ACCEPTED).
     HELLO_CHALLENGE = "client_api.hello_challenge", unspoken;
-    /// Training process to job, request: the proof that it holds the session token, over the nonce and the whole scope of
-    /// the session (`proof`, `nonce`, `job_id`, `site_name`, `attach_id`, `target_fqcn`, `trainer_fqcn`, `rank_policy`,
-    /// `protocol_version`).
+    /// Training process to job, request: the proof that it holds the session token, over the nonce and the whole scope
+    /// of the session (`proof`, `nonce`, `job_id`, `site_name`, `attach_id`, `target_fqcn`, `trainer_fqcn`,
+    /// `rank_policy`, `protocol_version`).
     HELLO_PROOF = "client_api.hello_proof", unspoken;
     /// Job to training process, reply to [`HELLO_PROOF`](Self::HELLO_PROOF), in 2.9.0 to [`HELLO`](Self::HELLO): the
     /// session is open (`session_id`, `job_id`, `site_name`, `heartbeat_interval`*, `heartbeat_timeout`*,
@@ -44,8 +44,8 @@ wire_table! {
     /// Job to training process, reply in place of [`HELLO_ACCEPTED`](Self::HELLO_ACCEPTED): no session, and why
     /// (`reason`).
     HELLO_REJECTED = "client_api.hello_rejected", from "nvflare.client.cell.defs:Topic.HELLO_REJECTED";
-    /// Job to training process, request: a task with its model (`session_id`, `task_id`, `task_name`, `model`; attached:
-    /// `task_seq`*, `attempt_id`*).
+    /// Job to training process, request: a task with its model (`session_id`, `task_id`, `task_name`, `model`;
+    /// attached: `task_seq`*, `attempt_id`*).
     TASK_READY = "client_api.task_ready", from "nvflare.client.cell.defs:Topic.TASK_READY";
     /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task is queued (`task_id`; attached:
     /// `task_seq`*, `attempt_id`*, `task_state`*). It may arrive after the result.
@@ -65,15 +65,16 @@ wire_table! {
     RESULT_REJECTED = "client_api.result_rejected", from "nvflare.client.cell.defs:Topic.RESULT_REJECTED";
     /// Training process to job, no reply: one metric or log record (`session_id`, and the keys of `LogKey`).
     LOG = "client_api.log", from "nvflare.client.cell.defs:Topic.LOG";
-    /// Training process to job, request once per heartbeat interval (`session_id`, `result_source_live`*); the reply has
-    /// the same topic (`session_id`). Either side ends the session when it has heard nothing for the timeout.
+    /// Training process to job, request once per heartbeat interval (`session_id`, `result_source_live`*); the reply
+    /// has the same topic (`session_id`). Either side ends the session when it has heard nothing for the timeout.
     HEARTBEAT = "client_api.heartbeat", from "nvflare.client.cell.defs:Topic.HEARTBEAT";
     /// Job to training process, no reply: stop the task that runs and end the session (`session_id`, `reason`).
     ABORT = "client_api.abort", from "nvflare.client.cell.defs:Topic.ABORT";
-    /// Job to training process, request: no more tasks, leave when your results are fetched (`session_id`, `reason`). The
-    /// reply has no topic of its own in 2.9.0 (`result_source_live`*).
+    /// Job to training process, request: no more tasks, leave when your results are fetched (`session_id`, `reason`).
+    /// The reply has no topic of its own in 2.9.0 (`result_source_live`*).
     SHUTDOWN = "client_api.shutdown", from "nvflare.client.cell.defs:Topic.SHUTDOWN";
-    /// Training process to job: the process leaves by itself (`session_id`, `reason`). In 2.9.0 its cell simply says bye.
+    /// Training process to job: the process leaves by itself (`session_id`, `reason`). In 2.9.0 its cell simply says
+    /// bye.
     BYE = "client_api.bye", unspoken;
     /// Either side, reply in place of the expected one: the request was not for this session, or made no sense
     /// (`reason`).
@@ -104,8 +105,8 @@ wire_table! {
     PROTOCOL_VERSION = "protocol_version", from "nvflare.client.cell.defs:MsgKey.PROTOCOL_VERSION";
     /// Text, hex: the number used once that a proof must cover.
     NONCE = "nonce", unspoken;
-    /// Text: what shows that the process may have the session. In version 1 an HMAC of 64 hex digits, in 2.9.0 the launch
-    /// token itself.
+    /// Text: what shows that the process may have the session. In version 1 an HMAC of 64 hex digits, in 2.9.0 the
+    /// launch token itself.
     PROOF = "proof", from "nvflare.client.cell.defs:MsgKey.PROOF";
     /// Text for people: why something was refused, failed, or ends.
     REASON = "reason", from "nvflare.client.cell.defs:MsgKey.REASON";

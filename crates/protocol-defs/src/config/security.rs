@@ -153,15 +153,21 @@ wire_table! {
 }
 
 wire_table! {
-    /// Keys of a relay's start-up file, beside those of [`KitKey`].
-    names RelayKitKey(str) in "config.relay_kit";
+    /// Keys of a relay's start-up file, beside its format version.
+    names RelayKitKey(str) in "config.relay_kit", from "nvflare.private.fed.app.relay.relay:_ConfigKey";
 
     /// Text: the project.
-    PROJECT_NAME = "project_name", from "nvflare.private.fed.app.relay.relay:_ConfigKey.PROJECT_NAME";
+    PROJECT_NAME = "project_name";
     /// Text: common name of the server.
-    SERVER_IDENTITY = "server_identity", from "nvflare.private.fed.app.relay.relay:_ConfigKey.SERVER_IDENTITY";
+    SERVER_IDENTITY = "server_identity";
+    /// Text: name of the relay, and the last segment of its FQCN. In `connect_to`: the parent's.
+    IDENTITY = "identity";
+    /// Text: common name of the relay, if it is not its name. In `connect_to`: the parent's.
+    AUTH_IDENTITY = "auth_identity";
+    /// Map from FQCN to common name.
+    AUTH_IDENTITY_MAP = "auth_identity_map";
     /// Map: the parent, with the keys of [`ConnPropKey`].
-    CONNECT_TO = "connect_to", from "nvflare.private.fed.app.relay.relay:_ConfigKey.CONNECT_TO";
+    CONNECT_TO = "connect_to";
 }
 
 wire_table! {

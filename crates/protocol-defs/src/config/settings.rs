@@ -91,7 +91,8 @@ wire_table! {
     /// Further members of `comm_config.json`, beside the settings: sections and what they hold.
     names CommConfigKey(str) in "config.comm_config";
 
-    /// Section: the listener for a cell's own children; with [`SCHEME`](Self::SCHEME) and [`RESOURCES`](Self::RESOURCES).
+    /// Section: the listener for a cell's own children; with [`SCHEME`](Self::SCHEME) and
+    /// [`RESOURCES`](Self::RESOURCES).
     INTERNAL = "internal", from "nvflare.fuel.f3.cellnet.connector_manager:_KEY_INT";
     /// Section: listeners for direct connections between families; same shape.
     ADHOC = "adhoc", from "nvflare.fuel.f3.cellnet.connector_manager:_KEY_ADHOC";

@@ -12,8 +12,9 @@ use crate::table::wire_table;
 wire_table! {
     /// Schemes of connection URLs.
     ///
-    /// A kit names only `tcp`, `grpc` and `http`; the secure spelling follows from the connection security. A listener's
-    /// URL keeps the plain spelling even with TLS. Both spellings of a transport put the same frames on the wire.
+    /// A kit names only `tcp`, `grpc` and `http`; the secure spelling follows from the connection security. A
+    /// listener's URL keeps the plain spelling even with TLS. Both spellings of a transport put the same frames on the
+    /// wire.
     names Scheme(str) in "config.scheme";
 
     /// Frames back to back on a TCP connection.
@@ -151,8 +152,6 @@ wire_table! {
     SERVICE = "streamer.Streamer", from "literal:nvflare.fuel.f3.drivers.grpc.streamer_pb2_grpc";
     /// Name of the method.
     METHOD = "Stream", from "literal:nvflare.fuel.f3.drivers.grpc.streamer_pb2_grpc";
-    /// Full name of the message in both directions.
-    MESSAGE = "streamer.Frame", from "nvflare.fuel.f3.drivers.grpc.streamer_pb2:Frame.DESCRIPTOR.full_name";
 }
 
 wire_table! {
@@ -177,8 +176,8 @@ wire_table! {
     GRPC_MAX_WORKERS: usize = 100, from "literal:nvflare.fuel.f3.drivers.grpc_driver";
     /// Largest WebSocket message, in bytes, that a listening reference peer takes.
     WS_LISTEN_MAX_MESSAGE: u64 = 2_147_483_648, from "nvflare.fuel.f3.drivers.aio_http_driver:MAX_FRAME_SIZE";
-    /// Largest WebSocket message, in bytes, that a dialling reference peer takes, a default of its library. It closes the
-    /// connection on anything as large or larger.
+    /// Largest WebSocket message, in bytes, that a dialling reference peer takes, a default of its library. It closes
+    /// the connection on anything as large or larger.
     WS_DIAL_MAX_MESSAGE: u64 = 4_194_304, from "default:aiohttp:ClientSession.ws_connect:max_msg_size";
 }
 
@@ -210,8 +209,8 @@ wire_table! {
     /// Names in the directory of the shared-file transport:
     /// `<root>/lst_<8 hex>/conns/<12 hex>/{active,passive}.<n>.{log,sealed}`.
     ///
-    /// The dialling side makes the directory of a connection under a name with a dot before it and renames it when it is
-    /// complete. Each side appends frames to its own log and reads the other's.
+    /// The dialling side makes the directory of a connection under a name with a dot before it and renames it when it
+    /// is complete. Each side appends frames to its own log and reads the other's.
     names SharedFileName(str) in "config.shared_file_name";
 
     /// Begins the name of a listener's directory.
@@ -249,7 +248,7 @@ wire_table! {
     /// Default of `max_poll_interval`.
     MAX_POLL_INTERVAL: f64 = 2.0, from "literal:nvflare.fuel.f3.drivers.file_driver";
     /// Default of `max_log_size`, in bytes.
-    MAX_LOG_SIZE: u64 = 1_073_741_824;
+    MAX_LOG_SIZE: u64 = 1_073_741_824, from "literal:nvflare.fuel.f3.drivers.file_driver";
     /// Default of `lease_interval`.
     LEASE_INTERVAL: f64 = 15.0, from "literal:nvflare.fuel.f3.drivers.file_driver";
     /// Default of `lease_timeout`.
