@@ -23,8 +23,8 @@ wire_table! {
     /// or the request does not fit its profile (`session_id`, `reason`).
     SESSION_REJECTED = "client_api.session_rejected", from "nvflare.client.cell.defs:Topic.SESSION_REJECTED";
     /// Job to attached training process, request: what became of a task whose reply was lost (`session_id`, `task_id`).
-    /// The reply has the same topic (`task_id`, `task_state`, `accepted_attempt_id`); it is also a reply to TASK_READY
-    /// for a task that is older than the process remembers (`task_id`, `task_seq`, `task_state` UNKNOWN).
+    /// The reply has the same topic (`task_id`, `task_state`, `accepted_attempt_id`); it is also the reply to a repeated
+    /// TASK_READY whose first copy is still being unpacked (`task_id`, `task_seq`, `task_state` UNKNOWN).
     TASK_STATUS = "client_api.task_status", from "nvflare.client.cell.defs:Topic.TASK_STATUS";
     /// Attached training process to job, request: what became of a result whose reply was lost (`session_id`,
     /// `task_id`, `result_id`). The reply has the same topic (`result_state`, `accepted_attempt_id` if accepted).

@@ -22,7 +22,7 @@ wire_table! {
     /// The topics of version 1 on [`Channel::CLIENT_API`].
     ///
     /// A topic that is a reply is never sent as the topic of a message: it stands in the body of a cell reply, under
-    /// `reply_topic`. In the docs the keys in brackets are those of the body; a star marks a key that only release
+    /// `reply_topic`. In the docs the keys in parentheses are those of the body; † marks a key that only release
     /// 2.9.0 knows.
     names Topic(str) in "client_api.topic";
 
@@ -38,40 +38,41 @@ wire_table! {
     /// `rank_policy`, `protocol_version`).
     HELLO_PROOF = "client_api.hello_proof", unspoken;
     /// Job to training process, reply to [`HELLO_PROOF`](Self::HELLO_PROOF), in 2.9.0 to [`HELLO`](Self::HELLO): the
-    /// session is open (`session_id`, `job_id`, `site_name`, `heartbeat_interval`*, `heartbeat_timeout`*,
-    /// `secure_mode`*, `auth_token`*, `auth_token_signature`*).
+    /// session is open (`session_id`, `job_id`, `site_name`, `heartbeat_interval`†, `heartbeat_timeout`†,
+    /// `secure_mode`†, `auth_token`†, `auth_token_signature`†).
     HELLO_ACCEPTED = "client_api.hello_accepted", from "nvflare.client.cell.defs:Topic.HELLO_ACCEPTED";
     /// Job to training process, reply in place of [`HELLO_ACCEPTED`](Self::HELLO_ACCEPTED): no session, and why
     /// (`reason`).
     HELLO_REJECTED = "client_api.hello_rejected", from "nvflare.client.cell.defs:Topic.HELLO_REJECTED";
     /// Job to training process, request: a task with its model (`session_id`, `task_id`, `task_name`, `model`;
-    /// attached: `task_seq`*, `attempt_id`*).
+    /// attached: `task_seq`†, `attempt_id`†).
     TASK_READY = "client_api.task_ready", from "nvflare.client.cell.defs:Topic.TASK_READY";
-    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task is queued (`task_id`; attached:
-    /// `task_seq`*, `attempt_id`*, `task_state`*). It may arrive after the result.
+    /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task is queued (`task_id`; from an
+    /// attached process to a repeated request also `task_seq`†, `attempt_id`†, `task_state`†). It may arrive after the
+    /// result.
     TASK_ACCEPTED = "client_api.task_accepted", from "nvflare.client.cell.defs:Topic.TASK_ACCEPTED";
     /// Training process to job, reply to [`TASK_READY`](Self::TASK_READY): the task will not be done (`reason`, and
     /// `task_id` if one was given).
     TASK_FAILED = "client_api.task_failed", from "nvflare.client.cell.defs:Topic.TASK_FAILED";
-    /// Training process to job, request: the result of a task (`session_id`, `task_id`, `result`*; attached:
-    /// `result_id`, `attempt_id`*). Its arrays stay with the sender for download, so the message asks the job to pass
+    /// Training process to job, request: the result of a task (`session_id`, `task_id`, `result`†; attached:
+    /// `result_id`, `attempt_id`†). Its arrays stay with the sender for download, so the message asks the job to pass
     /// them through. In version 1 proper `transfer_id` and `manifest` say how they are fetched, `params` holds them
     /// inline.
     RESULT_READY = "client_api.result_ready", from "nvflare.client.cell.defs:Topic.RESULT_READY";
-    /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is taken [attached:
-    /// `result_id`, `accepted_attempt_id`*; else nothing].
+    /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is taken (attached:
+    /// `result_id`, `accepted_attempt_id`†; else nothing).
     RESULT_ACCEPTED = "client_api.result_accepted", from "nvflare.client.cell.defs:Topic.RESULT_ACCEPTED";
     /// Job to training process, reply to [`RESULT_READY`](Self::RESULT_READY): the result is refused (`reason`).
     RESULT_REJECTED = "client_api.result_rejected", from "nvflare.client.cell.defs:Topic.RESULT_REJECTED";
     /// Training process to job, no reply: one metric or log record (`session_id`, and the keys of `LogKey`).
     LOG = "client_api.log", from "nvflare.client.cell.defs:Topic.LOG";
-    /// Training process to job, request once per heartbeat interval (`session_id`, `result_source_live`*); the reply
+    /// Training process to job, request once per heartbeat interval (`session_id`, `result_source_live`†); the reply
     /// has the same topic (`session_id`). Either side ends the session when it has heard nothing for the timeout.
     HEARTBEAT = "client_api.heartbeat", from "nvflare.client.cell.defs:Topic.HEARTBEAT";
     /// Job to training process, no reply: stop the task that runs and end the session (`session_id`, `reason`).
     ABORT = "client_api.abort", from "nvflare.client.cell.defs:Topic.ABORT";
     /// Job to training process, request: no more tasks, leave when your results are fetched (`session_id`, `reason`).
-    /// The reply has no topic of its own in 2.9.0 (`result_source_live`*).
+    /// The reply has no topic of its own in 2.9.0 (`result_source_live`†).
     SHUTDOWN = "client_api.shutdown", from "nvflare.client.cell.defs:Topic.SHUTDOWN";
     /// Training process to job: the process leaves by itself (`session_id`, `reason`). In 2.9.0 its cell simply says
     /// bye.

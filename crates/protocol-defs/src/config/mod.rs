@@ -10,8 +10,8 @@
 //!                  relay__resources.json                                                       the relay in front
 //! ```
 //!
-//! A process reads a [`Setting`] from the environment, as [`Environment::PREFIX`] and the name in capitals, else from
-//! `comm_config.json`, else takes the [`SettingDefault`]. What it dials is a URL: a [`Scheme`], host, port, and query
+//! A process takes a [`Setting`] from its command line, else from `comm_config.json`, else from the environment, as
+//! [`Environment::PREFIX`] and the name in capitals, else it is the [`SettingDefault`]. What it dials is a URL: a [`Scheme`], host, port, and query
 //! pairs that become [`DriverParam`]s. How it protects the connection is a [`ConnectionSecurity`].
 //!
 //! A site's process starts the process of a job with [`JobArgument`]s and, for what is secret, [`JobEnvironment`].
