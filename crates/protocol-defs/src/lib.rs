@@ -248,5 +248,5 @@ const GROUPS: &[&registry::Group] = &[
     config::JobEnvironment::GROUP,
     config::JobModule::GROUP,
     config::JobOption::GROUP,
-    config::JobArgument::GROUP,
+    config::JobVariable::GROUP,
 ];

@@ -6,7 +6,7 @@
 //!
 //! Three vocabularies stand side by side:
 //!
-//! * version 1 of the protocol, frozen: [`Topic`], [`Key`], and the names of its proof, [`ProofSyntax`] and [`ProofSize`];
+//! * version 1 of the protocol, frozen: [`Topic`], [`Key`], and for its proof [`ProofSyntax`] and [`ProofSize`];
 //! * what release 2.9.0 added on the same channel: [`ReleaseTopic`], [`ReleaseKey`], [`TaskState`], [`ResultState`], and
 //!   the [profile](BootstrapKey) with which a process finds its job;
 //! * the [legacy protocol](LegacyTopic) on another channel, registered so that no word of the first two collides with it.

@@ -75,7 +75,7 @@ wire_table! {
 
 wire_table! {
     /// Variables behind [`JobOption::OPTIONS`], here and on the command line of site, server and relay.
-    names JobArgument(str) in "config.job_argument";
+    names JobVariable(str) in "config.job_variable";
 
     /// Bool: whether messages are authenticated; start scripts always say `true`.
     SECURE_TRAIN = "secure_train", from "literal:nvflare.private.fed.app.fl_conf";

@@ -14,7 +14,7 @@
 //! [`Environment::PREFIX`] and the name in capitals, else it is the [`SettingDefault`]. What it dials is a URL: a [`Scheme`], host, port, and query
 //! pairs that become [`DriverParam`]s. How it protects the connection is a [`ConnectionSecurity`].
 //!
-//! A site's process starts the process of a job with [`JobArgument`]s and, for what is secret, [`JobEnvironment`].
+//! A site's process starts the process of a job with [`JobOption`]s, [`JobVariable`]s and, for what is secret, [`JobEnvironment`].
 
 mod defaults;
 mod job;
@@ -23,7 +23,7 @@ mod settings;
 mod url;
 
 pub use defaults::{SettingDefault, SettingDefaultText};
-pub use job::{JobArgument, JobEnvironment, JobModule, JobOption};
+pub use job::{JobEnvironment, JobModule, JobOption, JobVariable};
 pub use security::{
     ClientKitKey, ConnPropKey, ConnectionSecurity, CredentialKey, KitFile, KitFolder, KitKey, RelayKitKey, ServerKitKey,
 };
