@@ -5,4 +5,5 @@
 )]
 
 pub mod address;
+pub mod frame;
 pub mod route;
