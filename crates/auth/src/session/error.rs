@@ -1,25 +1,10 @@
 //! Everything that can be refused in a session handshake, and to whom each refusal may be shown.
 //!
-//! What a peer did wrong is one value without detail, [`SessionRefused`]; what the caller of this crate did wrong, or
-//! must know to go on, is typed.
+//! A proof that does not hold is [`Unauthenticated`](crate::Unauthenticated), without detail; what the caller of this
+//! crate did wrong, or must know to go on, is typed.
 
 use super::scope::ScopeField;
-
-/// A presented proof was refused.
-///
-/// This value says nothing about the cause on purpose: a peer that guesses learns only that it failed. The cause is in
-/// a `tracing` event on this side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("session proof refused")]
-pub struct SessionRefused {
-    _private: (),
-}
-
-impl SessionRefused {
-    pub(super) const fn new() -> Self {
-        Self { _private: () }
-    }
-}
+use crate::error::Fault;
 
 /// A scope cannot be built from the text that the caller gave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +12,7 @@ impl SessionRefused {
 pub struct ScopeError {
     pub(super) field: ScopeField,
     #[source]
-    pub(super) fault: ScopeFault,
+    pub(super) cause: ScopeFault,
 }
 
 impl ScopeError {
@@ -39,8 +24,14 @@ impl ScopeError {
 
     /// What is wrong with it.
     #[must_use]
-    pub const fn fault(&self) -> &ScopeFault {
-        &self.fault
+    pub const fn cause(&self) -> &ScopeFault {
+        &self.cause
+    }
+
+    /// Always [`Fault::Caller`].
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        Fault::Caller
     }
 }
 
@@ -124,4 +115,15 @@ pub enum IssueError {
     /// The caller's generator gave a nonce that is still outstanding.
     #[error("the random generator repeated itself: it is not fit for nonces")]
     GeneratorRepeats,
+}
+
+impl IssueError {
+    /// [`Fault::Caller`] for a broken generator; else nobody's but this attach's own, [`Fault::Local`].
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::GeneratorRepeats => Fault::Caller,
+            Self::Invalidated | Self::TooManyFailures | Self::Expired | Self::SessionActive => Fault::Local,
+        }
+    }
 }

@@ -16,11 +16,12 @@ use core::fmt;
 use fedcell_protocol_defs::client_api::{Key, Topic};
 use rand_core::CryptoRng;
 
-use super::error::{IssueError, SessionRefused};
+use super::error::IssueError;
 use super::manager::{SessionTokenManager, VerifiedSession};
 use super::message::{Body, Message, SessionId, presented_scope};
-use super::nonces::Nonce;
+use super::nonces::HelloNonce;
 use super::scope::{FieldValue, PresentedScope, ScopeField};
+use crate::error::{TARGET, Unauthenticated};
 use crate::time::UnixTime;
 
 /// Answers the trainer of one attach.
@@ -35,7 +36,7 @@ pub struct ExecutorHandshake<'m> {
 #[must_use = "the trainer waits for the reply"]
 pub enum ExecutorReply {
     /// The trainer is to answer this nonce.
-    Challenge(Nonce),
+    Challenge(HelloNonce),
     /// The trainer is in.
     Accepted(ExecutorSession),
     /// The trainer is not in.
@@ -154,7 +155,7 @@ impl<'m> ExecutorHandshake<'m> {
             Err(Rejection::Request)
         };
         outcome.unwrap_or_else(|rejection| {
-            tracing::debug!(attach_id = self.manager.scope().attach_id(), %rejection, "handshake request rejected");
+            tracing::debug!(target: TARGET, attach_id = self.manager.scope().attach_id(), %rejection, "handshake request rejected");
             ExecutorReply::Rejected(rejection)
         })
     }
@@ -216,7 +217,7 @@ impl<'m> ExecutorHandshake<'m> {
     /// Opens the session, which takes the witness; or says no more than that the proof, or the version, is wrong.
     fn accept(
         &self,
-        verified: Result<VerifiedSession, SessionRefused>,
+        verified: Result<VerifiedSession, Unauthenticated>,
         presented: &PresentedScope<'_>,
         generator: &mut (impl CryptoRng + ?Sized),
     ) -> Result<ExecutorReply, Rejection> {
@@ -224,12 +225,12 @@ impl<'m> ExecutorHandshake<'m> {
             Ok(verified) => {
                 Ok(ExecutorReply::Accepted(ExecutorSession { verified, id: SessionId::generate(generator) }))
             }
-            Err(SessionRefused { .. }) => Err(self.check_version(presented).err().unwrap_or(Rejection::Proof)),
+            Err(Unauthenticated) => Err(self.check_version(presented).err().unwrap_or(Rejection::Proof)),
         }
     }
 }
 
 fn not_waiting(error: &IssueError) -> Rejection {
-    tracing::debug!(%error, "no challenge issued");
+    tracing::debug!(target: TARGET, %error, "no challenge issued");
     Rejection::NotWaiting
 }

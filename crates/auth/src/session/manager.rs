@@ -19,13 +19,15 @@ use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::CryptoRng;
+use subtle::Choice;
 
-use super::error::{IssueError, SecretError, SessionRefused};
+use super::error::{IssueError, SecretError};
 use super::limits::SessionLimits;
-use super::nonces::{Nonce, PendingNonces, Redeemed};
-use super::proof::{HelloProof, check_proof, combine_nonces};
+use super::nonces::{HelloNonce, PendingNonces, Redeemed};
+use super::proof::{check_proof, combine_nonces, shaped};
 use super::scope::{PresentedScope, TokenScope};
 use super::token::{SessionToken, TokenDigest};
+use crate::error::{TARGET, Unauthenticated};
 use crate::time::UnixTime;
 
 /// Guards one attach with one token. Shared between threads by reference; proofs are computed outside of its lock.
@@ -50,7 +52,7 @@ struct State {
     latest: UnixTime,
     pending: PendingNonces,
     /// The one nonce that went out with the bootstrap; a flood of HELLOs cannot evict it.
-    bootstrap: Option<Nonce>,
+    bootstrap: Option<HelloNonce>,
     failures: u32,
 }
 
@@ -166,8 +168,12 @@ impl SessionTokenManager {
     /// # Errors
     ///
     /// [`IssueError`] says why this attach is settled; or that `generator` is broken.
-    pub fn issue_nonce(&self, now: UnixTime, generator: &mut (impl CryptoRng + ?Sized)) -> Result<Nonce, IssueError> {
-        let nonce = Nonce::generate(generator);
+    pub fn issue_nonce(
+        &self,
+        now: UnixTime,
+        generator: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<HelloNonce, IssueError> {
+        let nonce = HelloNonce::generate(generator);
         let mut state = self.lock_at(now);
         state.phase.check_waiting()?;
         let latest = state.latest;
@@ -188,8 +194,8 @@ impl SessionTokenManager {
         &self,
         now: UnixTime,
         generator: &mut (impl CryptoRng + ?Sized),
-    ) -> Result<Nonce, IssueError> {
-        let nonce = Nonce::generate(generator);
+    ) -> Result<HelloNonce, IssueError> {
+        let nonce = HelloNonce::generate(generator);
         let mut state = self.lock_at(now);
         state.phase.check_waiting()?;
         if state.bootstrap.as_ref() == Some(&nonce) || state.pending.contains(&nonce) {
@@ -206,14 +212,14 @@ impl SessionTokenManager {
     ///
     /// # Errors
     ///
-    /// [`SessionRefused`], without a reason.
+    /// [`Unauthenticated`], without a reason.
     pub fn verify_proof(
         &self,
         now: UnixTime,
         nonce: &str,
         presented: &PresentedScope<'_>,
         proof: &str,
-    ) -> Result<VerifiedSession, SessionRefused> {
+    ) -> Result<VerifiedSession, Unauthenticated> {
         let token = self.admit(now, |state| state.redeem_challenge(nonce));
         self.decide(now, token, nonce, presented, proof)
     }
@@ -225,21 +231,21 @@ impl SessionTokenManager {
     ///
     /// # Errors
     ///
-    /// [`SessionRefused`], without a reason.
+    /// [`Unauthenticated`], without a reason.
     pub fn verify_one_round(
         &self,
         now: UnixTime,
         trainer_nonce: &str,
         presented: &PresentedScope<'_>,
         proof: &str,
-    ) -> Result<VerifiedSession, SessionRefused> {
+    ) -> Result<VerifiedSession, Unauthenticated> {
         let mut bootstrap = None;
         let token = self.admit(now, |state| {
             bootstrap = state.bootstrap.take();
             if bootstrap.is_some() { Redeemed::Fresh } else { Redeemed::Unknown }
         });
         // What is authenticated is built from parsed parts only. An attempt without them is still a failed proof.
-        let combined = match (&bootstrap, Nonce::parse(trainer_nonce)) {
+        let combined = match (&bootstrap, HelloNonce::parse(trainer_nonce)) {
             (Some(bootstrap), Ok(trainer)) => combine_nonces(bootstrap.as_str(), trainer.as_str()),
             _ => String::new(),
         };
@@ -251,7 +257,7 @@ impl SessionTokenManager {
     pub fn invalidate(&self) {
         let mut state = self.lock();
         state.leave_waiting(Phase::Invalidated);
-        tracing::debug!(attach_id = self.scope.attach_id(), "session token invalidated");
+        tracing::debug!(target: TARGET, attach_id = self.scope.attach_id(), "session token invalidated");
     }
 
     /// First half of an attempt: the nonce goes, the token comes if the attempt may be looked at.
@@ -275,27 +281,21 @@ impl SessionTokenManager {
         nonce: &str,
         presented: &PresentedScope<'_>,
         proof: &str,
-    ) -> Result<VerifiedSession, SessionRefused> {
+    ) -> Result<VerifiedSession, Unauthenticated> {
         let outcome = token.and_then(|token| {
-            let proved = check_proof(&token, nonce, &self.scope, proof);
+            let shaped = shaped(proof);
+            let proved = shaped.map_or_else(|| Choice::from(0), |proof| check_proof(&token, nonce, &self.scope, proof));
             let same_scope = presented.is_exactly(&self.scope);
             drop(token);
             self.settle(now, bool::from(proved & same_scope)).map_err(|settled| match settled {
-                Cause::ProofWrong if proof.len() != HelloProof::LEN => Cause::ProofMisshapen,
+                Cause::ProofWrong if shaped.is_none() => Cause::ProofMisshapen,
                 Cause::ProofWrong if bool::from(proved) => Cause::ScopeDiffers,
                 other => other,
             })
         });
-        match outcome {
-            Ok(()) => {
-                tracing::info!(attach_id = self.scope.attach_id(), "session proof accepted");
-                Ok(VerifiedSession { scope: Arc::clone(&self.scope) })
-            }
-            Err(cause) => {
-                tracing::warn!(attach_id = self.scope.attach_id(), %cause, "session proof refused");
-                Err(SessionRefused::new())
-            }
-        }
+        outcome.map_err(|cause| Unauthenticated::because("session proof", cause))?;
+        tracing::debug!(target: TARGET, attach_id = self.scope.attach_id(), "session proof accepted");
+        Ok(VerifiedSession { scope: Arc::clone(&self.scope) })
     }
 
     fn settle(&self, now: UnixTime, holds: bool) -> Result<(), Cause> {
@@ -392,4 +392,43 @@ enum Cause {
     ScopeDiffers,
     #[error("the attach is settled: {0:?}")]
     Settled(SessionStatus),
+}
+
+#[cfg(test)]
+mod tests {
+    //! Two attempts at one time: what another thread does between the two halves of an attempt, done by hand.
+
+    use super::super::HelloProof;
+    use super::super::tests::{Seeded, TOKEN, at, manager, scope, token};
+    use super::*;
+
+    /// An honest attempt up to the middle, what happens then, and how the attempt ends.
+    #[track_caller]
+    fn check(meanwhile: impl FnOnce(&SessionTokenManager), ends_at: u64, accepted: bool, status: SessionStatus) {
+        let manager = manager(SessionLimits::new().with_failed_proofs(1));
+        let nonce = manager.issue_nonce(at(1), &mut Seeded(1)).unwrap();
+        let proof = HelloProof::compute(&token(TOKEN), nonce.as_str(), &scope());
+        let admitted = manager.admit(at(1), |state| state.redeem_challenge(nonce.as_str()));
+        assert!(admitted.is_ok());
+        meanwhile(&manager);
+        let verdict = manager.decide(at(ends_at), admitted, nonce.as_str(), &scope().present(), proof.expose());
+        assert_eq!(verdict.is_ok(), accepted);
+        assert_eq!(manager.status(at(ends_at)), status);
+    }
+
+    fn second(manager: &SessionTokenManager, token_text: &str) {
+        let nonce = manager.issue_nonce(at(1), &mut Seeded(2)).unwrap();
+        let proof = HelloProof::compute(&token(token_text), nonce.as_str(), &scope());
+        let _ = manager.verify_proof(at(1), nonce.as_str(), &scope().present(), proof.expose());
+    }
+
+    #[test]
+    fn what_settles_the_attach_between_the_halves_counts() {
+        check(|_| {}, 1, true, SessionStatus::Active);
+        check(|manager| second(manager, TOKEN), 1, false, SessionStatus::Active);
+        check(|manager| second(manager, "another token that is long enough"), 1, false, SessionStatus::TooManyFailures);
+        check(SessionTokenManager::invalidate, 1, false, SessionStatus::Invalidated);
+        check(|manager| assert_eq!(manager.status(at(601)), SessionStatus::Expired), 1, false, SessionStatus::Expired);
+        check(|_| {}, 601, false, SessionStatus::Expired);
+    }
 }

@@ -71,7 +71,7 @@ impl SessionId {
     /// A new name.
     #[must_use]
     pub fn generate(generator: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(random_hex(generator, Self::BYTES).to_string())
+        Self(random_hex(generator, Self::BYTES))
     }
 
     /// The name that a job sent.

@@ -15,9 +15,9 @@ use crate::time::UnixTime;
 
 /// A challenge nonce: 32 to 128 lower-case hex digits. Public, but good for one attempt only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nonce(String);
+pub struct HelloNonce(String);
 
-impl Nonce {
+impl HelloNonce {
     /// Random bytes in a nonce if nothing else is asked for.
     pub const DEFAULT_BYTES: usize = ProofSize::NONCE_BYTES;
     /// Most random bytes in a nonce.
@@ -57,18 +57,18 @@ impl Nonce {
     }
 
     fn of_size(generator: &mut (impl CryptoRng + ?Sized), bytes: usize) -> Self {
-        Self(random_hex(generator, bytes).to_string())
+        Self(random_hex(generator, bytes))
     }
 }
 
-impl fmt::Display for Nonce {
+impl fmt::Display for HelloNonce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// Lets a table of nonces be asked with the text that a peer sent. Order and equality are those of the text.
-impl Borrow<str> for Nonce {
+impl Borrow<str> for HelloNonce {
     fn borrow(&self) -> &str {
         &self.0
     }
@@ -91,9 +91,9 @@ pub(super) struct PendingNonces {
     capacity: usize,
     lifetime: Duration,
     /// Number of the issue, and with it the age, of every outstanding nonce.
-    serials: BTreeMap<Nonce, u64>,
+    serials: BTreeMap<HelloNonce, u64>,
     /// The same nonces by age, the oldest first.
-    by_age: BTreeMap<u64, (Nonce, UnixTime)>,
+    by_age: BTreeMap<u64, (HelloNonce, UnixTime)>,
     next_serial: u64,
 }
 
@@ -103,7 +103,7 @@ impl PendingNonces {
     }
 
     /// Adds a nonce, and evicts the oldest ones if there is no room; false if it is outstanding already.
-    pub(super) fn insert(&mut self, now: UnixTime, nonce: Nonce) -> bool {
+    pub(super) fn insert(&mut self, now: UnixTime, nonce: HelloNonce) -> bool {
         self.drop_old(now);
         if self.serials.contains_key(&nonce) {
             return false;
@@ -137,7 +137,7 @@ impl PendingNonces {
         self.by_age.clear();
     }
 
-    pub(super) fn contains(&self, nonce: &Nonce) -> bool {
+    pub(super) fn contains(&self, nonce: &HelloNonce) -> bool {
         self.serials.contains_key(nonce)
     }
 

@@ -12,16 +12,16 @@ use core::fmt;
 use aws_lc_rs::hmac;
 use fedcell_protocol_defs::client_api::{ProofSize, ProofSyntax};
 use subtle::{Choice, ConstantTimeEq as _};
-use zeroize::Zeroizing;
 
 use super::scope::TokenScope;
 use super::token::SessionToken;
 use super::{hex, netstring};
+use crate::secret::SecretText;
 
 /// A proof that its maker holds a token, good for one nonce and one scope.
 ///
 /// Wiped on drop, not cloneable, not comparable: [`is_proved_by`] compares, in constant time.
-pub struct HelloProof(Zeroizing<String>);
+pub struct HelloProof(SecretText);
 
 impl HelloProof {
     /// Length of a proof in characters.
@@ -32,13 +32,13 @@ impl HelloProof {
     pub fn compute(token: &SessionToken, nonce: &str, scope: &TokenScope) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, token.expose().as_bytes());
         let tag = hmac::sign(&key, &proof_message(nonce, scope));
-        Self(Zeroizing::new(hex::encode(tag.as_ref())))
+        Self(SecretText::new(hex::encode(tag.as_ref())))
     }
 
     /// The proof itself, for the one message that carries it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 }
 
@@ -54,17 +54,23 @@ impl fmt::Debug for HelloProof {
 /// [`SessionTokenManager`](super::SessionTokenManager).
 #[must_use]
 pub fn is_proved_by(token: &SessionToken, nonce: &str, scope: &TokenScope, presented: &str) -> bool {
-    check_proof(token, nonce, scope, presented).into()
+    shaped(presented).is_some_and(|presented| check_proof(token, nonce, scope, presented).into())
+}
+
+/// The bytes of a text that has the length of a proof. Another length is refused before anything is computed.
+pub(super) fn shaped(presented: &str) -> Option<&[u8; HelloProof::LEN]> {
+    presented.as_bytes().try_into().ok()
 }
 
 /// As [`is_proved_by`], for callers that go on without a branch.
-pub(super) fn check_proof(token: &SessionToken, nonce: &str, scope: &TokenScope, presented: &str) -> Choice {
-    // The length is public, and a text of another length must not cost an HMAC.
-    if presented.len() != HelloProof::LEN {
-        return Choice::from(0);
-    }
+pub(super) fn check_proof(
+    token: &SessionToken,
+    nonce: &str,
+    scope: &TokenScope,
+    presented: &[u8; HelloProof::LEN],
+) -> Choice {
     let expected = HelloProof::compute(token, nonce, scope);
-    expected.0.as_bytes().ct_eq(presented.as_bytes())
+    expected.expose().as_bytes().ct_eq(presented)
 }
 
 /// The bytes that a proof authenticates. They hold no secret.

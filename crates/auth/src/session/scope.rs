@@ -200,10 +200,10 @@ impl TokenScope {
 impl Field {
     fn new(field: ScopeField, value: &str) -> Result<Self, ScopeError> {
         if value.len() > TokenScope::MAX_FIELD_LEN {
-            let fault = ScopeFault::TooLong { length: value.len(), limit: TokenScope::MAX_FIELD_LEN };
-            return Err(ScopeError { field, fault });
+            let cause = ScopeFault::TooLong { length: value.len(), limit: TokenScope::MAX_FIELD_LEN };
+            return Err(ScopeError { field, cause });
         }
-        let repr = python_repr(value).map_err(|at| ScopeError { field, fault: ScopeFault::NotAscii { at } })?;
+        let repr = python_repr(value).map_err(|at| ScopeError { field, cause: ScopeFault::NotAscii { at } })?;
         Ok(Self { value: value.to_owned(), repr })
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::SecretError;
 use super::hex;
+use crate::secret::SecretText;
 
 /// A session token: text that only the job and its trainer know.
 ///
@@ -26,7 +27,7 @@ use super::hex;
 /// assert_eq!(format!("{token:?}"), "SessionToken(redacted)");
 /// # }
 /// ```
-pub struct SessionToken(Zeroizing<String>);
+pub struct SessionToken(SecretText);
 
 impl SessionToken {
     /// Random bytes in a token if nothing else is asked for.
@@ -41,7 +42,7 @@ impl SessionToken {
     /// A new token: 32 random bytes as 64 hex digits.
     #[must_use]
     pub fn generate(generator: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self(random_hex(generator, Self::DEFAULT_BYTES))
+        Self(SecretText::new(random_hex(generator, Self::DEFAULT_BYTES)))
     }
 
     /// A new token of `bytes` random bytes.
@@ -51,7 +52,7 @@ impl SessionToken {
     /// [`SecretError::TooFewBytes`] under 16, [`SecretError::TooManyBytes`] over [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn generate_sized(generator: &mut (impl CryptoRng + ?Sized), bytes: usize) -> Result<Self, SecretError> {
         check_size(bytes, Self::MAX_BYTES)?;
-        Ok(Self(random_hex(generator, bytes)))
+        Ok(Self(SecretText::new(random_hex(generator, bytes))))
     }
 
     /// The token that someone else made, as a trainer finds it in its bootstrap file.
@@ -63,7 +64,7 @@ impl SessionToken {
     ///
     /// [`SecretError::TokenLength`] if it is empty or has more than [`MAX_CHARACTERS`](Self::MAX_CHARACTERS).
     pub fn from_text(text: String) -> Result<Self, SecretError> {
-        let token = Self(Zeroizing::new(text));
+        let token = Self(SecretText::new(text));
         token.check_length(1)?;
         Ok(token)
     }
@@ -71,13 +72,13 @@ impl SessionToken {
     /// The token itself, for the hand-over to the trainer. Never log it, store it or send it over a network.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 
     /// The digest, which is all of a token that may be stored.
     #[must_use]
     pub fn digest(&self) -> TokenDigest {
-        let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
+        let digest = digest::digest(&digest::SHA256, self.expose().as_bytes());
         TokenDigest(hex::encode(digest.as_ref()))
     }
 
@@ -86,7 +87,7 @@ impl SessionToken {
     /// For peers of the generation that presents the launch token itself in HELLO instead of proving it.
     #[must_use]
     pub fn is_text(&self, presented: &str) -> bool {
-        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+        self.0.ct_eq(presented)
     }
 
     /// Refuses a token that is too short to guard a session.
@@ -95,7 +96,7 @@ impl SessionToken {
     }
 
     fn check_length(&self, least: usize) -> Result<(), SecretError> {
-        let length = self.0.chars().count();
+        let length = self.expose().chars().count();
         let most = Self::MAX_CHARACTERS;
         if (least..=most).contains(&length) { Ok(()) } else { Err(SecretError::TokenLength { length, least, most }) }
     }
@@ -155,9 +156,9 @@ pub(super) const fn check_size(asked: usize, most: usize) -> Result<(), SecretEr
     Ok(())
 }
 
-/// `bytes` random bytes as hex digits; the raw bytes are wiped.
-pub(super) fn random_hex(generator: &mut (impl CryptoRng + ?Sized), bytes: usize) -> Zeroizing<String> {
+/// `bytes` random bytes as hex digits, in one allocation; the raw bytes are wiped.
+pub(super) fn random_hex(generator: &mut (impl CryptoRng + ?Sized), bytes: usize) -> String {
     let mut raw = Zeroizing::new(vec![0; bytes]);
     generator.fill_bytes(&mut raw);
-    Zeroizing::new(hex::encode(&raw))
+    hex::encode(&raw)
 }

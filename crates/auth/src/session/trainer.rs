@@ -17,10 +17,11 @@ use rand_core::CryptoRng;
 
 use super::error::SecretError;
 use super::message::{Body, Message, SessionId};
-use super::nonces::Nonce;
+use super::nonces::HelloNonce;
 use super::proof::{HelloProof, combine_nonces};
 use super::scope::{FieldValue, ScopeField, TokenScope};
 use super::token::SessionToken;
+use crate::error::Fault;
 
 /// Why a trainer gets no session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,17 @@ pub enum TrainerError {
     },
 }
 
+impl TrainerError {
+    /// Whose fault it is: a rejection is this side's, whose token or claim did not hold; the rest is the job's.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Rejected { .. } => Fault::Local,
+            Self::UnexpectedReply { .. } | Self::BadField { .. } | Self::ForeignSession { .. } => Fault::Peer,
+        }
+    }
+}
+
 /// A trainer that wants a session and waits for the challenge.
 #[derive(Debug)]
 pub struct TrainerHello<'t> {
@@ -88,15 +100,15 @@ impl<'t> TrainerHello<'t> {
     /// [`TrainerError`]; nothing was proved to the peer.
     pub fn handle_reply<B: Body + ?Sized>(self, topic: &str, body: &B) -> Result<TrainerProof, TrainerError> {
         expect(Topic::HELLO_CHALLENGE, "a trainer that said hello", topic, body)?;
-        let nonce = parse(body, Key::NONCE, Nonce::parse)?;
+        let nonce = parse(body, Key::NONCE, HelloNonce::parse)?;
         let proof = HelloProof::compute(self.token, nonce.as_str(), &self.scope);
         Ok(TrainerProof { scope: self.scope, rank: None, nonce, proof })
     }
 
     /// Skips the challenge: proves over the nonce that came with the token and a fresh one of its own.
     #[must_use]
-    pub fn one_round(self, bootstrap: &Nonce, generator: &mut (impl CryptoRng + ?Sized)) -> TrainerProof {
-        let nonce = Nonce::generate(generator);
+    pub fn one_round(self, bootstrap: &HelloNonce, generator: &mut (impl CryptoRng + ?Sized)) -> TrainerProof {
+        let nonce = HelloNonce::generate(generator);
         let combined = combine_nonces(bootstrap.as_str(), nonce.as_str());
         let proof = HelloProof::compute(self.token, &combined, &self.scope);
         TrainerProof { scope: self.scope, rank: Some(self.rank), nonce, proof }
@@ -109,7 +121,7 @@ pub struct TrainerProof {
     scope: TokenScope,
     /// The rank that HELLO says; only the one-round handshake proves in HELLO.
     rank: Option<String>,
-    nonce: Nonce,
+    nonce: HelloNonce,
     proof: HelloProof,
 }
 

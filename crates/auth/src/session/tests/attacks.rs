@@ -5,10 +5,11 @@
 use core::time::Duration;
 
 use super::super::{
-    FieldValue, HelloProof, Nonce, PresentedScope, ScopeField, SessionLimits, SessionRefused, SessionStatus,
-    SessionTokenManager, TokenScope, VerifiedSession, combine_nonces,
+    FieldValue, HelloNonce, HelloProof, PresentedScope, ScopeField, SessionLimits, SessionStatus, SessionTokenManager,
+    TokenScope, VerifiedSession, combine_nonces,
 };
 use super::{SCOPE, Seeded, TOKEN, at, logged, manager, scope, token};
+use crate::error::Unauthenticated;
 use crate::time::UnixTime;
 
 const UNKNOWN: &str = "the nonce is unknown, used or evicted";
@@ -66,15 +67,15 @@ fn other_scope(field: ScopeField) -> TokenScope {
     TokenScope::new(text).unwrap()
 }
 
-fn attempt(manager: &SessionTokenManager, attempt: &Attempt) -> Result<VerifiedSession, SessionRefused> {
+fn attempt(manager: &SessionTokenManager, attempt: &Attempt) -> Result<VerifiedSession, Unauthenticated> {
     manager.verify_proof(attempt.now, &attempt.nonce, &attempt.presented, &attempt.proof)
 }
 
 #[track_caller]
-fn check_refused(name: &str, cause: &str, outcome: (Result<VerifiedSession, SessionRefused>, String)) {
+fn check_refused(name: &str, cause: &str, outcome: (Result<VerifiedSession, Unauthenticated>, String)) {
     let (result, log) = outcome;
     let error = result.map(|_| ()).expect_err(name);
-    assert_eq!(error.to_string(), "session proof refused", "{name}: the error must tell nothing");
+    assert_eq!(error.to_string(), "the peer is not authenticated", "{name}: the error must tell nothing");
     assert!(log.contains(cause), "{name}: expected cause {cause:?}, logged: {log}");
 }
 
@@ -281,7 +282,7 @@ fn every_attack_is_refused_for_its_cause() {
 }
 
 /// The trainer of the one-round handshake: name, cause, what is done to (trainer nonce, proof, presented, time).
-type OneRound = (&'static str, &'static str, fn(&SessionTokenManager, &Nonce, &mut Attempt));
+type OneRound = (&'static str, &'static str, fn(&SessionTokenManager, &HelloNonce, &mut Attempt));
 
 const ONE_ROUND: &[OneRound] = &[
     ("one round, trainer nonce is not hex", LENGTH, |_, bootstrap, it| choose(it, bootstrap, "it's")),
@@ -310,7 +311,7 @@ const ONE_ROUND: &[OneRound] = &[
 ];
 
 /// An honest proof over a trainer nonce of the attacker's choice.
-fn choose(it: &mut Attempt, bootstrap: &Nonce, nonce: &str) {
+fn choose(it: &mut Attempt, bootstrap: &HelloNonce, nonce: &str) {
     nonce.clone_into(&mut it.nonce);
     it.proof = prove(TOKEN, &combine_nonces(bootstrap.as_str(), nonce), &scope());
 }

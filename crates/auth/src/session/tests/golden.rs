@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::repr::python_repr;
 use super::super::{
-    HelloProof, Nonce, ScopeError, ScopeField, ScopeText, SecretError, SessionToken, TokenDigest, TokenScope,
+    HelloNonce, HelloProof, ScopeError, ScopeField, ScopeText, SecretError, SessionToken, TokenDigest, TokenScope,
     combine_nonces, is_proved_by, proof_message,
 };
 use super::{SCOPE, Seeded, scope, token};
@@ -90,7 +90,7 @@ fn check_refused_scope(change: impl FnOnce(&mut ScopeText<'static>), field: Scop
     change(&mut text);
     let error: ScopeError = TokenScope::new(text).unwrap_err();
     assert_eq!(error.field(), field);
-    assert_eq!(error.fault().to_string(), fault);
+    assert_eq!(error.cause().to_string(), fault);
     assert!(!error.to_string().contains(fault), "the cause belongs into source()");
 }
 
@@ -113,31 +113,31 @@ fn text_without_one_form_is_refused_in_each_field() {
 fn generators_give_hex_of_the_size_that_was_asked_for() {
     let generator = &mut Seeded(1);
     assert_eq!(SessionToken::generate(generator).expose().len(), 64);
-    assert_eq!(Nonce::generate(generator).as_str().len(), 32);
+    assert_eq!(HelloNonce::generate(generator).as_str().len(), 32);
     for bytes in [16, 17, 64] {
         let token = SessionToken::generate_sized(generator, bytes).unwrap();
-        let nonce = Nonce::generate_sized(generator, bytes).unwrap();
+        let nonce = HelloNonce::generate_sized(generator, bytes).unwrap();
         for text in [token.expose(), nonce.as_str()] {
             assert_eq!(text.len(), 2 * bytes);
             assert!(super::super::hex::is_lower_hex(text));
         }
-        assert_eq!(Nonce::parse(nonce.as_str()), Ok(nonce));
+        assert_eq!(HelloNonce::parse(nonce.as_str()), Ok(nonce));
     }
     for asked in [0, 1, 15] {
         let error = SecretError::TooFewBytes { asked, least: 16 };
         assert_eq!(SessionToken::generate_sized(generator, asked).unwrap_err(), error);
-        assert_eq!(Nonce::generate_sized(generator, asked).unwrap_err(), error);
+        assert_eq!(HelloNonce::generate_sized(generator, asked).unwrap_err(), error);
     }
     let error = SecretError::TooManyBytes { asked: 1025, most: 1024 };
     assert_eq!(SessionToken::generate_sized(generator, 1025).unwrap_err(), error);
     let error = SecretError::TooManyBytes { asked: 65, most: 64 };
-    assert_eq!(Nonce::generate_sized(generator, 65).unwrap_err(), error);
-    assert_ne!(Nonce::generate(generator), Nonce::generate(generator));
+    assert_eq!(HelloNonce::generate_sized(generator, 65).unwrap_err(), error);
+    assert_ne!(HelloNonce::generate(generator), HelloNonce::generate(generator));
 }
 
 #[track_caller]
 fn check_nonce(text: &str, accepted: bool) {
-    assert_eq!(Nonce::parse(text).is_ok(), accepted, "{text:?}");
+    assert_eq!(HelloNonce::parse(text).is_ok(), accepted, "{text:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::super::{
-    FieldValue, HelloProof, IssueError, Nonce, PresentedScope, SessionLimits, SessionStatus, combine_nonces,
+    FieldValue, HelloNonce, HelloProof, IssueError, PresentedScope, SessionLimits, SessionStatus, combine_nonces,
 };
 use super::{Seeded, TOKEN, at, manager, scope, token};
 
@@ -286,7 +286,7 @@ fn the_manager_answers_as_the_oracle_does() {
 #[test]
 fn a_generator_that_repeats_itself_is_noticed() {
     let manager = manager(SessionLimits::new());
-    let nonce: Nonce = manager.issue_nonce(at(1), &mut Seeded(5)).unwrap();
+    let nonce: HelloNonce = manager.issue_nonce(at(1), &mut Seeded(5)).unwrap();
     assert_eq!(manager.issue_nonce(at(1), &mut Seeded(5)), Err(IssueError::GeneratorRepeats));
     assert_eq!(manager.issue_bootstrap_nonce(at(1), &mut Seeded(5)), Err(IssueError::GeneratorRepeats));
     let proof = HelloProof::compute(&token(TOKEN), nonce.as_str(), &scope());

@@ -6,7 +6,7 @@ use super::super::{HelloProof, PresentedScope, ScopeText, TokenScope, combine_no
 use super::{Seeded, TOKEN, at, manager, scope, token};
 use crate::session::{FieldValue, ScopeField, SessionLimits};
 
-/// Nonce, six texts, version.
+/// HelloNonce, six texts, version.
 type Input = (String, [String; 6], u32);
 
 /// Text that is made to confuse: digits, the marks of netstrings, type names, quotes, escapes, and plain ASCII.
@@ -156,7 +156,7 @@ proptest! {
 fn every_flip_of_a_bit_of_a_proof_is_refused() {
     let mut refused = 0;
     for seed in 0..4 {
-        let nonce = super::super::Nonce::generate(&mut Seeded(seed));
+        let nonce = super::super::HelloNonce::generate(&mut Seeded(seed));
         let proof = HelloProof::compute(&token(TOKEN), nonce.as_str(), &scope());
         for position in 0..HelloProof::LEN {
             for bit in 0..7 {
