@@ -258,3 +258,33 @@ wire_table! {
     /// Largest value in the bin.
     MAX = "max";
 }
+
+wire_table! {
+    /// Names of the counters in the pools `sent_msg_counters` and `received_msg_counters`; columns of their tables.
+    ///
+    /// Return codes are counted under their own names beside these, so any other word may be a counter too.
+    names StatsCounter(str) in "cell.stats_counter", from "nvflare.fuel.f3.cellnet.core_cell:_CounterName";
+
+    /// A message went out.
+    SENT = "sent";
+    /// A request of this cell came back undelivered.
+    RETURN = "return";
+    /// A message of others was passed on, or should have been.
+    FORWARD = "forward";
+    /// A reply came when nobody waited for it any more.
+    LATE = "late";
+    /// A message came in.
+    RECEIVED = "received";
+    /// A request was answered.
+    REPLIED = "replied";
+    /// The handler of a request gave no answer.
+    REPLY_NONE = "no_reply:none";
+    /// Declared by the reference and not counted.
+    NO_REPLY_LATE = "no_reply:late", unspoken;
+    /// The handler of a request gave an answer that the requester had not asked for.
+    REPLY_NOT_EXPECTED = "no_reply_expected";
+    /// Declared by the reference and not counted.
+    REQ_FILTER_ERROR = "req_filter_error", unspoken;
+    /// Declared by the reference and not counted.
+    REP_FILTER_ERROR = "rep_filter_error", unspoken;
+}
