@@ -176,7 +176,7 @@ def members(where):
     if inspect.isclass(holder) and issubclass(holder, Enum):
         return {name: member.value for name, member in holder.__members__.items()}
     found = {}
-    for name, value in vars(holder).items():
+    for name, value in getattr(holder, "__dict__", {}).items():
         if name.startswith("_") or (inspect.ismodule(holder) and not name.isupper()):
             continue
         if isinstance(value, SCALARS):

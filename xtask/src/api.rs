@@ -103,7 +103,7 @@ fn complete(surface: &str) -> Result<()> {
         let type_name = parts.next().unwrap_or_default().split('<').next().unwrap_or_default();
         *counts.entry((type_name.to_owned(), name.to_owned())).or_default() += 1;
     }
-    let constants = counts.len();
+    let constants: i32 = counts.values().sum();
     for (group, entry) in registry() {
         *counts.entry((group.type_name.to_owned(), entry.name.to_owned())).or_default() -= 1;
     }

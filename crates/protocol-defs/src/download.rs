@@ -180,7 +180,7 @@ wire_table! {
 
 wire_table! {
     /// Defaults and bounds of the download service.
-    quantities Default in "download.default";
+    quantities Defaults in "download.default";
 
     /// Bytes up to which arrays are put together in one piece; one larger array is a piece by itself.
     ARRAY_CHUNK_SIZE: usize = 2_097_152, from "default:nvflare.app_common.np.np_downloader:add_arrays:max_chunk_size";

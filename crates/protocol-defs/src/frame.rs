@@ -158,7 +158,7 @@ wire_table! {
 
 wire_table! {
     /// Numbers of the link layer that a peer can observe: ids, heartbeat and reconnection timing.
-    quantities LinkDefault in "frame.default";
+    quantities LinkDefaults in "frame.default";
 
     /// Stream id of HELLO and READY.
     HANDSHAKE_STREAM_ID: u16 = 1, from "literal:nvflare.fuel.f3.sfm.sfm_conn";

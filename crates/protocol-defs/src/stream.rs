@@ -139,7 +139,7 @@ wire_table! {
 
 wire_table! {
     /// Defaults of the stream layer; each can be set in the communication settings under the name given.
-    quantities Default in "stream.default";
+    quantities Defaults in "stream.default";
 
     /// Bytes in a chunk; `streaming_chunk_size`.
     CHUNK_SIZE: usize = 1_048_576, from "nvflare.fuel.f3.streaming.stream_const:STREAM_CHUNK_SIZE";

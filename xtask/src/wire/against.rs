@@ -120,7 +120,8 @@ fn reasons() -> Result<BTreeMap<Key, Reason>> {
         };
         ensure!(!reason.trim().is_empty(), "differences.tsv line {}: the reason is empty", at + 1);
         let key = ((*kind).to_owned(), (*place).to_owned(), (*name).to_owned());
-        reasons.insert(key, Reason { used: false, text: (*reason).to_owned() });
+        let former = reasons.insert(key, Reason { used: false, text: (*reason).to_owned() });
+        ensure!(former.is_none(), "differences.tsv line {}: this difference has a reason already", at + 1);
     }
     Ok(reasons)
 }

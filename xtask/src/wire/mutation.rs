@@ -96,14 +96,16 @@ fn changed_literal(text: &str) -> Result<String> {
     let value = match value {
         "true" => "false".to_owned(),
         "false" => "true".to_owned(),
-        _ if value.contains('.') => (value.replace('_', "").parse::<f64>()? + 0.5).to_string(),
+        _ if value.contains('.') => format!("{:?}", value.replace('_', "").parse::<f64>()? + 0.25),
         _ => {
             let digits = value.replace('_', "");
-            let number = match digits.strip_prefix("0x") {
-                Some(hex) => i128::from_str_radix(hex, 16)?,
-                None => digits.parse()?,
+            let number = match digits.split_at_checked(2) {
+                Some(("0x", hex)) => i128::from_str_radix(hex, 16)?,
+                Some(("0o", octal)) => i128::from_str_radix(octal, 8)?,
+                _ => digits.parse()?,
             };
-            (number + 100).to_string()
+            // Another number that the same type holds, and distinct wherever the first ones were.
+            (number ^ 64).to_string()
         }
     };
     Ok(value + rest)

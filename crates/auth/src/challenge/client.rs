@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use fedcell_protocol_defs::federation::RegistrationDefault;
+use fedcell_protocol_defs::federation::RegistrationDefaults;
 use rand_core::CryptoRng;
 
 use super::message::{ChallengeReply, ChallengeRequest, PartyError, Registration, SigningFailed};
@@ -81,7 +81,7 @@ impl ClientChallenge {
     /// How long a reply is waited for.
     #[must_use]
     pub fn lifetime() -> Duration {
-        Duration::from_secs_f64(RegistrationDefault::MAX_REG_DURATION)
+        Duration::from_secs_f64(RegistrationDefaults::MAX_REG_DURATION)
     }
 
     /// Checks that the reply comes from the configured server: its name, its certificate's path to the project root at

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use fedcell_protocol_defs::federation::{AuthName, RegistrationDefault};
+use fedcell_protocol_defs::federation::{AuthName, RegistrationDefaults};
 use rand_core::CryptoRng;
 
 use super::client::verify_asserter;
@@ -40,7 +40,7 @@ pub struct ChallengeLimits {
 impl Default for ChallengeLimits {
     fn default() -> Self {
         Self {
-            lifetime: Duration::from_secs_f64(RegistrationDefault::MAX_REG_DURATION),
+            lifetime: Duration::from_secs_f64(RegistrationDefaults::MAX_REG_DURATION),
             max_open: 4096,
             per_origin: Rate { burst: 8, interval: Duration::from_secs(2) },
             overall: Rate { burst: 1024, interval: Duration::from_millis(4) },

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A process takes a [`Setting`] from its command line, else from `comm_config.json`, else from the environment, as
-//! [`Environment::PREFIX`] and the name in capitals, else it is the [`SettingDefault`]. What it dials is a URL: a [`Scheme`], host, port, and query
+//! [`Environment::PREFIX`] and the name in capitals, else it is the [`SettingDefaults`]. What it dials is a URL: a [`Scheme`], host, port, and query
 //! pairs that become [`DriverParam`]s. How it protects the connection is a [`ConnectionSecurity`].
 //!
 //! A site's process starts the process of a job with [`JobOption`]s, [`JobVariable`]s and, for what is secret, [`JobEnvironment`].
@@ -22,7 +22,7 @@ mod security;
 mod settings;
 mod url;
 
-pub use defaults::{SettingDefault, SettingDefaultText};
+pub use defaults::{SettingDefaultTexts, SettingDefaults};
 pub use job::{JobEnvironment, JobModule, JobOption, JobVariable};
 pub use security::{
     ClientKitKey, ConnPropKey, ConnectionSecurity, CredentialKey, KitFile, KitFolder, KitKey, RelayKitKey, ServerKitKey,

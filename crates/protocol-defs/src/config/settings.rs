@@ -5,7 +5,7 @@ use crate::table::wire_table;
 wire_table! {
     /// Communication settings: members of `comm_config.json`, each also an environment variable.
     ///
-    /// Defaults are in [`SettingDefault`](super::SettingDefault) and [`SettingDefaultText`](super::SettingDefaultText)
+    /// Defaults are in [`SettingDefaults`](super::SettingDefaults) and [`SettingDefaultTexts`](super::SettingDefaultTexts)
     /// under the same name.
     names Setting(str) in "config.setting", from "nvflare.fuel.f3.comm_config:VarName";
 

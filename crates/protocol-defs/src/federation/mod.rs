@@ -15,7 +15,7 @@
 //!              <───> aux_communication: sync, heartbeat, task check, events, applications
 //! ```
 //!
-//! * Joining and staying: [`HeaderKey`], [`RegistrationKey`], [`ClientType`], [`RegistrationDefault`]; what then stands
+//! * Joining and staying: [`HeaderKey`], [`RegistrationKey`], [`ClientType`], [`RegistrationDefaults`]; what then stands
 //!   on every message: [`AuthHeaderKey`].
 //! * Jobs on sites: [`JobTopic`] and the other groups of administration, [`JobMetaKey`], [`RunStatus`].
 //! * Work: [`ServerCommand`], [`SpecialTaskName`], [`AuxTopic`]; the maps in which it travels: [`ShareableHeader`],
@@ -52,11 +52,11 @@ pub use object_stream::{
 };
 pub use registration::{
     ClientDictKey, ClientPropKey, ClientType, HeaderKey, JobExitCode, JobExitReason, JobFailureKey, Protocol,
-    RefusalText, RegistrationDefault, RegistrationKey, RegistrationReplyKey, ReplyText, SiteConfigKey,
+    RefusalText, RegistrationDefaults, RegistrationKey, RegistrationReplyKey, ReplyText, SiteConfigKey,
 };
-pub use setting::{ClientSetting, JobDefault, JobSetting, ServerSetting};
+pub use setting::{ClientSetting, JobDefaults, JobSetting, ServerSetting};
 pub use shareable::{ContentType, ModelName, ShareableCode, ShareableHeader, ValidateType, WorkflowHeader};
 pub use task::{
-    AuxTopic, ComponentTopic, EventDirection, EventHeader, EventScope, OperatorMethod, SpecialTaskName, TaskDefault,
+    AuxTopic, ComponentTopic, EventDirection, EventHeader, EventScope, OperatorMethod, SpecialTaskName, TaskDefaults,
     TaskHeader, TaskOperatorKey, WorkflowTask,
 };

@@ -194,7 +194,7 @@ wire_table! {
 
 wire_table! {
     /// Waiting times, in seconds, and limits of registration and heartbeats: defaults, all of them configurable.
-    quantities RegistrationDefault in "federation.registration_default";
+    quantities RegistrationDefaults in "federation.registration_default";
 
     /// How long a challenge stays open at the server: setting `max_reg_duration`.
     MAX_REG_DURATION: f64 = 60.0, from "literal:nvflare.private.fed.server.fed_server";

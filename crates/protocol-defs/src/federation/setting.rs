@@ -1,8 +1,8 @@
 //! Names of the settings of registration, of jobs and of the task loop.
 //!
 //! They stand in files that a project or a job shares between sites, so both implementations read the same words. The
-//! defaults are in [`RegistrationDefault`](crate::federation::RegistrationDefault),
-//! [`TaskDefault`](crate::federation::TaskDefault) and [`JobDefault`].
+//! defaults are in [`RegistrationDefaults`](crate::federation::RegistrationDefaults),
+//! [`TaskDefaults`](crate::federation::TaskDefaults) and [`JobDefaults`].
 
 use crate::table::wire_table;
 
@@ -84,7 +84,7 @@ wire_table! {
 
 wire_table! {
     /// Defaults of the settings that have no place in another group. Times are in seconds.
-    quantities JobDefault in "federation.job_default";
+    quantities JobDefaults in "federation.job_default";
 
     /// Of `rm_max_request_workers`.
     RM_MAX_REQUEST_WORKERS: usize = 20, from "literal:nvflare.apis.utils.reliable_message";

@@ -158,7 +158,7 @@ wire_table! {
 
 wire_table! {
     /// Waiting times of the task loop in seconds: defaults, settable by the job.
-    quantities TaskDefault in "federation.task_default";
+    quantities TaskDefaults in "federation.task_default";
 
     /// Pause of a client job before it asks again when it got no answer at all.
     FETCH_INTERVAL: f64 = 0.5,
