@@ -6,4 +6,7 @@
 
 pub mod address;
 pub mod frame;
+pub mod identity;
+pub mod registry;
 pub mod route;
+pub mod stats;
