@@ -103,6 +103,10 @@ fn by_crate(name: &str, text: &str) -> Vec<(usize, String)> {
                 found.push((at + 1, format!("{word}: time and randomness are arguments here")));
             }
         }
+        if krate == "protocol-defs" && rest != "src/table.rs" && line.starts_with("pub const ") && line.contains(" = ")
+        {
+            found.push((at + 1, "a constant outside of the tables, unknown to the registry".to_owned()));
+        }
         if ASYNC.contains(&krate) && line.starts_with("pub async fn") && !docs.contains("# Cancel safety") {
             found.push((at + 1, "a public async function says what happens when it is dropped".to_owned()));
         }
@@ -135,6 +139,7 @@ mod tests {
         check("crates/auth/src/a.rs", "//! A room.\nlet now = Instant::now();\n", &["2: Instant::now"]);
         check("crates/cell/src/a.rs", "//! A room.\nlet now = Instant::now();\n", &[]);
         check("crates/auth/src/a.rs", "//! A room.\n// Instant::now is not read here.\n", &[]);
+        check("crates/protocol-defs/src/a.rs", "//! A room.\npub const A: u8 = 1;\n", &["2: a constant outside"]);
         check("crates/cell/src/a.rs", "//! A room.\npub async fn send() {}\n", &["2: a public async"]);
         check("crates/cell/src/a.rs", "//! A room.\n/// # Cancel safety\n/// Yes.\npub async fn send() {}\n", &[]);
     }
