@@ -10,3 +10,4 @@ pub mod identity;
 pub mod registry;
 pub mod route;
 pub mod stats;
+pub mod request;
