@@ -11,3 +11,5 @@ pub mod registry;
 pub mod route;
 pub mod stats;
 pub mod request;
+pub mod adhoc;
+pub mod transit;
