@@ -16,6 +16,7 @@
 //! wiped as soon as *Waiting* is left, because no proof is verified after that.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::CryptoRng;
@@ -154,13 +155,13 @@ impl SessionTokenManager {
         self.lock().pending.len()
     }
 
-    /// The last moment at which a trainer may attach; none if there is no such moment or no one may attach any more.
+    /// The first moment at which the attach will have expired if nobody attaches; none if it cannot expire (any more).
+    /// At that moment ask for the [`status`](Self::status).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<UnixTime> {
-        match self.lock().phase {
-            Phase::Waiting(_) => self.limits.attach_window.map(|window| self.created_at.saturating_add(window)),
-            _ => None,
-        }
+        let Phase::Waiting(_) = self.lock().phase else { return None };
+        let window = self.limits.attach_window?;
+        Some(self.created_at.saturating_add(window).saturating_add(Duration::from_nanos(1)))
     }
 
     /// A fresh challenge, good for one attempt. The oldest outstanding one makes room if there are too many.
@@ -308,8 +309,14 @@ impl SessionTokenManager {
             return Ok(());
         }
         state.failures = state.failures.saturating_add(1);
-        if state.failures >= self.limits.failed_proofs {
+        let failures = state.failures;
+        let closed = failures >= self.limits.failed_proofs;
+        if closed {
             state.leave_waiting(Phase::Closed);
+        }
+        drop(state);
+        if closed {
+            tracing::warn!(target: TARGET, attach_id = self.scope.attach_id(), failures, "attach closed: failed proofs");
         }
         Err(Cause::ProofWrong)
     }

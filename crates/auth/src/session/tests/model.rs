@@ -221,7 +221,7 @@ fn run(operations: &[Operation]) -> (Seen, SessionStatus) {
         let waiting = oracle.settled.is_none();
         assert_eq!(manager.failed_proofs(), oracle.failures);
         assert_eq!(manager.token().is_some(), waiting, "the token is kept while it can be used, and no longer");
-        assert_eq!(manager.poll_timeout(), waiting.then(|| at(WINDOW)));
+        assert_eq!(manager.poll_timeout(), waiting.then(|| at(WINDOW).saturating_add(Duration::from_nanos(1))));
         assert!(manager.pending_nonces() <= if waiting { CAPACITY } else { 0 });
     }
     (seen, manager.status(at(now)))
