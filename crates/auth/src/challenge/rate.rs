@@ -17,13 +17,16 @@ pub struct Rate {
 impl Rate {
     /// Takes one, given the moment at which all that was taken before is paid for.
     fn take(self, paid_at: UnixTime, now: UnixTime) -> Result<UnixTime, Duration> {
-        let start = paid_at.max(now);
         let tolerance = self.interval.saturating_mul(self.burst.saturating_sub(1));
-        let debt = start.saturating_since(now);
+        let debt = paid_at.saturating_since(now);
+        if debt > tolerance.saturating_add(self.interval) {
+            // Nobody can owe that much: the clock was set back, and waiting for it to catch up could take hours.
+            return Ok(now.saturating_add(self.interval));
+        }
         if debt > tolerance {
             return Err(debt.saturating_sub(tolerance));
         }
-        Ok(start.saturating_add(self.interval))
+        Ok(paid_at.max(now).saturating_add(self.interval))
     }
 }
 
@@ -86,6 +89,14 @@ mod tests {
         check(&mut limiter, "a", 1000, Err(Duration::from_secs(1)));
         check(&mut limiter, "a", 60_000, Ok(()));
         check(&mut limiter, "a", 60_000, Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_locks_nobody_out() {
+        let mut limiter = RateLimiter::new(ONE_A_SECOND, ONE_A_SECOND, 10);
+        check(&mut limiter, "a", 900_000, Ok(()));
+        check(&mut limiter, "a", 900_000, Ok(()));
+        check(&mut limiter, "a", 0, Ok(()));
     }
 
     #[test]

@@ -1,0 +1,9 @@
+//! Tests of the crate from outside: golden data, attacks, properties, secrets in the log, fuzz corpora.
+
+mod attacks;
+mod golden;
+mod identity;
+mod limits;
+
+
+mod support;
