@@ -75,11 +75,8 @@ fn check_verdict(case: &Value) {
     let what = text(case, "verify");
     let hex = text(case, "signature_hex");
     // "base64" cases hold text in place of hexadecimal digits.
-    let signature = if what.contains("base64") {
-        Signature::from_base64(hex).unwrap().as_bytes().to_vec()
-    } else {
-        bytes(hex)
-    };
+    let signature =
+        if what.contains("base64") { Signature::from_base64(hex).unwrap().as_bytes().to_vec() } else { bytes(hex) };
     let reference_accepts = text(case, "result") == "ok";
     // The one verdict that differs on purpose: we take the longest salt only.
     let expected = reference_accepts && !what.contains("salt 32");
@@ -87,7 +84,7 @@ fn check_verdict(case: &Value) {
 }
 
 #[test]
-fn verdicts_on_registrations_are_those_of_the_reference() {
+pub(crate) fn verdicts_on_registrations_are_those_of_the_reference() {
     let cases = cases("signatures.json");
     let verdicts: Vec<_> = cases.iter().filter(|case| case.get("verify").is_some()).collect();
     assert_eq!(verdicts.len(), 11, "the test data has changed");
@@ -126,7 +123,7 @@ fn a_token_signature_of_the_reference_is_accepted_for_its_client_alone() {
 }
 
 #[test]
-fn envelopes_of_the_reference_open() {
+pub(crate) fn envelopes_of_the_reference_open() {
     let opener = Opener::new(identity("site-2"), OpenLimits::default()).unwrap();
     let sender = root().verify(&chain("keys/site-1.crt"), NOW, Purpose::Sealing).unwrap();
     let cases = cases("cell_cipher.json");
@@ -181,7 +178,7 @@ fn check_filter(case: &Value, now: UnixTime) {
 }
 
 #[test]
-fn verdicts_on_auth_headers_are_those_of_the_reference() {
+pub(crate) fn verdicts_on_auth_headers_are_those_of_the_reference() {
     let cases = cases("auth_filter.json");
     assert_eq!(cases.len(), 14, "the test data has changed");
     cases.iter().for_each(|case| check_filter(case, later(5)));

@@ -55,7 +55,7 @@ fn check_key(pem: &str, expected: Result<usize, (Field, Problem)>) {
 }
 
 #[test]
-fn keys_are_read_or_refused_with_file_and_field() {
+pub(crate) fn keys_are_read_or_refused_with_file_and_field() {
     check_key(&key_pem("site-1"), Ok(2048));
     check_key(&as_pkcs8_pem("site-1"), Ok(2048));
     check_key(&pem("RSA PRIVATE KEY", pkcs1_der("rsa3072").secret_pkcs1_der()), Ok(3072));
@@ -129,7 +129,7 @@ fn check_kit(files: [&str; 3], role: KitRole, now: UnixTime, expected: &[(Severi
 }
 
 #[test]
-fn the_kit_report_says_what_is_wrong_and_what_to_do() {
+pub(crate) fn the_kit_report_says_what_is_wrong_and_what_to_do() {
     use KitRole::{Client, Server};
     use Severity::{Error, Warning};
     let root = &data("reference/keys/rootCA.pem");
@@ -145,7 +145,8 @@ fn the_kit_report_says_what_is_wrong_and_what_to_do() {
     let soon = UnixTime::from_secs(NOW.as_secs() - 10 * 24 * 3600);
     check_kit([root, ending, key], Client, soon, &[(Warning, "client.crt: certificate expires within 30 days; have")]);
     let far = UnixTime::from_secs(2_700_000_000);
-    let expired = [(Error, "rootCA.pem: certificate cannot be used: the root certificate has expired; check the clock")];
+    let expired =
+        [(Error, "rootCA.pem: certificate cannot be used: the root certificate has expired; check the clock")];
     check_kit([root, leaf, key], Client, far, &expired);
     check_kit([root, &data("reference/keys/site-1-badca.crt"), key], Client, NOW, &[(Error, "UnknownIssuer; check")]);
     check_kit([leaf, leaf, key], Client, NOW, &[(Error, "rootCA.pem: basic constraints does not allow")]);

@@ -36,7 +36,7 @@ fn check_rotation(limits: SealLimits, moments: &[i64], expected: &[usize]) {
 }
 
 #[test]
-fn content_keys_are_renewed_by_count_and_by_age() {
+pub(crate) fn content_keys_are_renewed_by_count_and_by_age() {
     let mut by_count = SealLimits::default();
     by_count.max_uses = 3;
     check_rotation(by_count, &[0; 7], &[0, 0, 0, 1, 1, 1, 2]);
@@ -88,7 +88,11 @@ fn the_replay_window_is_bounded_and_each_sender_has_its_own() {
     let envelopes: Vec<_> = (0..3).map(|_| sealer.seal(NOW, &mut rng, &target, b"").unwrap()).collect();
     let open = |index: usize| opener.open(NOW, &sender, &envelopes[index]).unwrap().freshness();
     assert_eq!([open(0), open(1), open(0), open(1)].map(|f| f == Freshness::Fresh), [true, true, false, false]);
-    assert_eq!([open(2), open(1), open(0)].map(|f| f == Freshness::Fresh), [true, false, true], "0 had left the window");
+    assert_eq!(
+        [open(2), open(1), open(0)].map(|f| f == Freshness::Fresh),
+        [true, false, true],
+        "0 had left the window"
+    );
 
     for holder in ["admin", "server"] {
         let sealer = Sealer::new(identity(holder), SealLimits::default()).unwrap();

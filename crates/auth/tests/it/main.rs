@@ -4,6 +4,6 @@ mod attacks;
 mod golden;
 mod identity;
 mod limits;
-
-
+mod properties;
+mod secrets;
 mod support;

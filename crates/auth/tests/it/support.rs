@@ -1,6 +1,7 @@
 //! Certificates, keys and parties for the tests, and a log that can be read.
 
 use core::convert::Infallible;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -65,6 +66,8 @@ impl TryRng for TestRng {
         for chunk in dst.chunks_mut(8) {
             chunk.copy_from_slice(&self.try_next_u64()?.to_le_bytes()[..chunk.len()]);
         }
+        // Whatever the machines draw is a secret, or as good as one: keys, tokens, nonces.
+        secrets(dst);
         Ok(())
     }
 }
@@ -194,7 +197,11 @@ pub(crate) fn client(holder: &str) -> ClientParty {
 }
 
 /// What the origin `holder` gets for a challenge of its own.
-pub(crate) fn challenged(server: &mut ServerChallenge, holder: &str, now: UnixTime) -> (ClientChallenge, ChallengeReply) {
+pub(crate) fn challenged(
+    server: &mut ServerChallenge,
+    holder: &str,
+    now: UnixTime,
+) -> (ClientChallenge, ChallengeReply) {
     let mut rng = TestRng(now.as_secs() ^ holder.len() as u64);
     let challenge = ClientChallenge::start(&client(holder), now, &mut rng);
     let reply = server.handle_challenge(now, &mut rng, holder, &challenge.request()).unwrap();
@@ -266,10 +273,7 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
 
 /// Standard base64, by way of the crate's own signature text.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    bytes
-        .chunks(768)
-        .map(|chunk| fedcell_auth::Signature::from_bytes(chunk).unwrap().to_base64())
-        .collect()
+    bytes.chunks(768).map(|chunk| fedcell_auth::Signature::from_bytes(chunk).unwrap().to_base64()).collect()
 }
 
 /// Everything that was logged while `act` ran, at every level, and what `act` gave.
@@ -285,7 +289,26 @@ pub(crate) fn logged<R>(act: impl FnOnce() -> R) -> (String, R) {
         .finish();
     let result = tracing::subscriber::with_default(subscriber, act);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    ALL_LOGS.lock().unwrap().push_str(&text);
     (text, result)
+}
+
+static ALL_LOGS: Mutex<String> = Mutex::new(String::new());
+static SECRETS: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
+
+/// Everything that [`logged`] has captured in this process.
+pub(crate) fn all_logs() -> String {
+    ALL_LOGS.lock().unwrap().clone()
+}
+
+/// Notes a secret that was issued.
+pub(crate) fn secrets(secret: &[u8]) {
+    SECRETS.lock().unwrap().insert(secret.to_vec());
+}
+
+/// Every secret that was noted in this process.
+pub(crate) fn all_secrets() -> Vec<Vec<u8>> {
+    SECRETS.lock().unwrap().iter().cloned().collect()
 }
 
 #[derive(Clone, Default)]

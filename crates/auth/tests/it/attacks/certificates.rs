@@ -39,7 +39,11 @@ pub(super) const ATTACKS: &[Attack] = &[
         reason: "no valid path to the root",
         run: || shown(&server1().by(&Spec::root("otherCA")), "server"),
     },
-    Attack { name: "certificate: signed by itself", reason: "no valid path to the root", run: || shown(&server1().by_itself(), "server") },
+    Attack {
+        name: "certificate: signed by itself",
+        reason: "no valid path to the root",
+        run: || shown(&server1().by_itself(), "server"),
+    },
     Attack {
         name: "certificate: signed by itself as an authority",
         reason: "no valid path to the root",

@@ -6,9 +6,7 @@ use fedcell_auth::UnixTime;
 use fedcell_auth::challenge::{ChallengeLimits, ChallengeReply, ClientParty, Rate, ServerChallenge};
 
 use super::{Attack, Outcome, outcome};
-use crate::support::{
-    NOW, Scheme, TestRng, challenged, client, identity, later, name, request, root, server, sign,
-};
+use crate::support::{NOW, Scheme, TestRng, challenged, client, identity, later, name, request, root, server, sign};
 
 /// The honest exchange, with the reply spoiled on its way; `edit` is told what the client wants signed.
 fn reply_spoiled(at: UnixTime, edit: impl FnOnce(&mut ChallengeReply, &str)) -> Outcome {
@@ -42,7 +40,11 @@ pub(super) const ATTACKS: &[Attack] = &[
         reason: "not the configured one",
         run: || spoil(|reply| reply.common_name = "server2".into()),
     },
-    Attack { name: "server: empty name", reason: "name is not usable", run: || spoil(|reply| reply.common_name.clear()) },
+    Attack {
+        name: "server: empty name",
+        reason: "name is not usable",
+        run: || spoil(|reply| reply.common_name.clear()),
+    },
     Attack {
         name: "server: name with a control character",
         reason: "name is not usable",
@@ -137,7 +139,11 @@ pub(super) const ATTACKS: &[Attack] = &[
         reason: UNSIGNED,
         run: || spoil(|reply| reply.signature.truncate(255)),
     },
-    Attack { name: "server: signature one byte long", reason: UNSIGNED, run: || spoil(|reply| reply.signature.push(0)) },
+    Attack {
+        name: "server: signature one byte long",
+        reason: UNSIGNED,
+        run: || spoil(|reply| reply.signature.push(0)),
+    },
     Attack {
         name: "server: signature of a megabyte",
         reason: "no possible length",

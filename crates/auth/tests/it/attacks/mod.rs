@@ -6,8 +6,8 @@
 mod certificates;
 mod challenges;
 mod registrations;
-mod sealed;
-mod tokens;
+pub(crate) mod sealed;
+pub(crate) mod tokens;
 
 use core::fmt::Display;
 
@@ -52,7 +52,7 @@ const TABLES: [&[Attack]; 5] =
     [challenges::ATTACKS, certificates::ATTACKS, registrations::ATTACKS, tokens::ATTACKS, sealed::ATTACKS];
 
 #[test]
-fn no_attack_is_accepted() {
+pub(crate) fn no_attack_is_accepted() {
     let attacks: Vec<&Attack> = TABLES.into_iter().flatten().collect();
     assert!(attacks.len() >= 60, "{} attacks", attacks.len());
     for attack in &attacks {

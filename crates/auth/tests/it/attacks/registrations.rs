@@ -172,7 +172,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "registration: certificate of another root",
         reason: "UnknownIssuer",
-        run: || spoil(|registration, _| registration.certificate = data("reference/keys/site-1-badca.crt").into_bytes()),
+        run: || {
+            spoil(|registration, _| registration.certificate = data("reference/keys/site-1-badca.crt").into_bytes())
+        },
     },
     Attack {
         name: "registration: certificate for servers",

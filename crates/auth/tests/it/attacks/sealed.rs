@@ -41,7 +41,11 @@ const UNSIGNED: &str = "the sender did not sign this envelope";
 
 pub(super) const ATTACKS: &[Attack] = &[
     Attack { name: "envelope: empty", reason: "shorter than 541", run: || spoil(Vec::clear) },
-    Attack { name: "envelope: one byte short of the least", reason: "shorter than 541", run: || spoil(|envelope| envelope.truncate(540)) },
+    Attack {
+        name: "envelope: one byte short of the least",
+        reason: "shorter than 541",
+        run: || spoil(|envelope| envelope.truncate(540)),
+    },
     Attack { name: "envelope: version 0", reason: "version is not 1", run: || spoil(|envelope| envelope[0] = 0) },
     Attack { name: "envelope: version 2", reason: "version is not 1", run: || spoil(|envelope| envelope[0] = 2) },
     Attack { name: "envelope: nonce changed", reason: UNSIGNED, run: || spoil(|envelope| envelope[1] ^= 1) },
@@ -228,7 +232,7 @@ fn resigned(mut envelope: Vec<u8>, holder: &str) -> Vec<u8> {
 }
 
 #[test]
-fn honest_envelopes_are_opened() {
+pub(crate) fn honest_envelopes_are_opened() {
     spoil(|_| {}).unwrap();
     let envelope = seal("admin", "site-2", b"secret", 3);
     open("admin", &resigned(envelope, "admin")).unwrap();

@@ -8,8 +8,8 @@ use fedcell_auth::token::{AuthHeaders, PeerKind, RegistryLimits, TokenRegistry, 
 
 use super::{Attack, Outcome, outcome};
 use crate::support::{
-    NOW, Scheme, Spec, TestRng, base64, challenged, identity, identity_of, key_pem, later, name, request, root, server,
-    sign,
+    NOW, Scheme, Spec, TestRng, base64, challenged, identity, identity_of, key_pem, later, name, request, root,
+    secrets, server, sign,
 };
 
 /// What a client shows.
@@ -39,6 +39,8 @@ fn registered(registry: &mut TokenRegistry, holder: &str, now: UnixTime) -> Show
     let (registration, _) = challenge.verify_server(&reply, now).unwrap().register().unwrap();
     let client = server.handle_registration(now, holder, &registration).unwrap();
     let credential = registry.issue(&client, now, &mut TestRng(now.as_secs())).unwrap();
+    secrets(credential.expose_token().as_bytes());
+    secrets(credential.signature().to_base64().as_bytes());
     Shown {
         client_name: holder.into(),
         token: credential.expose_token().into(),
@@ -189,8 +191,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         reason: "canonical 36-character UUID",
         run: || spoil("site-1", |shown| shown.token = "0".repeat(1 << 20)),
     },
-    Attack { name: "token: no client name", reason: "no client name", run: || spoil("site-1", |shown| shown.client_name.clear()) },
-    Attack { name: "token: no signature", reason: "no token signature", run: || spoil("site-1", |shown| shown.signature.clear()) },
+    Attack {
+        name: "token: no client name",
+        reason: "no client name",
+        run: || spoil("site-1", |shown| shown.client_name.clear()),
+    },
+    Attack {
+        name: "token: no signature",
+        reason: "no token signature",
+        run: || spoil("site-1", |shown| shown.signature.clear()),
+    },
     Attack {
         name: "token: signature not available",
         reason: "no token signature",
@@ -209,9 +219,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "token: signature of another token",
         reason: "signature does not cover",
-        run: || {
-            spoil("site-1", |shown| shown.signature = Shown::minted("site-1", TOKEN, "server").signature)
-        },
+        run: || spoil("site-1", |shown| shown.signature = Shown::minted("site-1", TOKEN, "server").signature),
     },
     Attack {
         name: "token: signature by PKCS #1 v1.5",
@@ -358,7 +366,7 @@ fn answer_as_token() -> Shown {
 }
 
 #[test]
-fn honest_tokens_are_accepted() {
+pub(crate) fn honest_tokens_are_accepted() {
     spoil("site-1", |_| {}).unwrap();
     spoil("site-1.some-job", |_| {}).unwrap();
     spoil("site-1.some-job.trainer", |_| {}).unwrap();
@@ -371,7 +379,10 @@ fn honest_tokens_are_accepted() {
     let registry = registry(None);
     let own = registry.own_credential().unwrap();
     let headers = own.headers();
-    assert_eq!(headers.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["client_name", "__token__", "__token_signature__"]);
+    assert_eq!(
+        headers.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(),
+        ["client_name", "__token__", "__token_signature__"]
+    );
     let shown = Shown {
         client_name: headers[0].1.expose().into(),
         token: headers[1].1.expose().into(),
