@@ -1,1 +1,41 @@
-//! The payload codec: FOBS objects, read and written as the reference does, without copying a model.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod array;
+mod blob;
+mod budget;
+mod datetime;
+mod decode;
+mod distinct;
+mod download;
+mod encode;
+mod error;
+mod ids;
+mod key;
+mod map;
+mod msgpack;
+mod names;
+mod numbers;
+mod object;
+mod policy;
+mod reader;
+mod recompose;
+mod section;
+mod sink;
+mod text;
+mod value;
+mod walk;
+
+pub use blob::Blob;
+pub use budget::Budget;
+pub use datetime::DateTime;
+pub use decode::{decode, decode_within};
+pub use encode::{Encoded, Encoder, encode};
+pub use error::{Error, ErrorKind};
+pub use ids::DatumIds;
+pub use map::Map;
+pub use numbers::{Numbers, NumbersIter};
+pub use object::{ArrayRef, Datum, DatumContent, DatumId, DownloadRef, EnumMember, Ext, Object, Scalar};
+pub use policy::{ArrayPolicy, ByReference, Inline, Placement};
+pub use text::Text;
+pub use value::{Items, Value};

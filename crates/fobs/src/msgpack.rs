@@ -1,0 +1,264 @@
+//! Heads of msgpack values: what a value is and how long, read from a slice and written to a buffer.
+
+use rmp::Marker;
+
+/// The first byte of a value and the number behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Head {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Only above the range of `Int`.
+    UInt(u64),
+    Float(f64),
+    Str(u32),
+    Bin(u32),
+    Array(u32),
+    Map(u32),
+    Ext(i8, u32),
+    /// The one byte that begins nothing.
+    Reserved,
+}
+
+impl Head {
+    /// Whether the head is the whole value.
+    pub(crate) const fn is_plain(self) -> bool {
+        matches!(self, Self::Null | Self::Bool(_) | Self::Int(_) | Self::UInt(_) | Self::Float(_))
+    }
+}
+
+/// Longest head, in bytes: marker and a number of eight.
+pub(crate) const MAX_HEAD: usize = 9;
+
+/// Splits the head off; none if the bytes end within it.
+#[inline]
+pub(crate) fn head(bytes: &[u8]) -> Option<(Head, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    macro_rules! number {
+        ($type:ty) => {{
+            let (number, rest) = rest.split_first_chunk()?;
+            (<$type>::from_be_bytes(*number), rest)
+        }};
+    }
+    macro_rules! with {
+        ($type:ty, $head:expr) => {{
+            let (number, rest) = number!($type);
+            ($head(number.into()), rest)
+        }};
+    }
+    macro_rules! ext {
+        ($type:ty) => {{
+            let (len, rest) = number!($type);
+            let (&[code], rest) = rest.split_first_chunk()?;
+            (Head::Ext(code.cast_signed(), len.into()), rest)
+        }};
+    }
+    macro_rules! fixed_ext {
+        ($len:literal) => {{
+            let (&[code], rest) = rest.split_first_chunk()?;
+            (Head::Ext(code.cast_signed(), $len), rest)
+        }};
+    }
+    Some(match Marker::from_u8(first) {
+        Marker::FixPos(number) => (Head::Int(number.into()), rest),
+        Marker::FixNeg(number) => (Head::Int(number.into()), rest),
+        Marker::Null => (Head::Null, rest),
+        Marker::True => (Head::Bool(true), rest),
+        Marker::False => (Head::Bool(false), rest),
+        Marker::U8 => with!(u8, Head::Int),
+        Marker::U16 => with!(u16, Head::Int),
+        Marker::U32 => with!(u32, Head::Int),
+        Marker::U64 => {
+            let (number, rest) = number!(u64);
+            (i64::try_from(number).map_or(Head::UInt(number), Head::Int), rest)
+        }
+        Marker::I8 => with!(i8, Head::Int),
+        Marker::I16 => with!(i16, Head::Int),
+        Marker::I32 => with!(i32, Head::Int),
+        Marker::I64 => with!(i64, Head::Int),
+        Marker::F32 => with!(f32, Head::Float),
+        Marker::F64 => with!(f64, Head::Float),
+        Marker::FixStr(len) => (Head::Str(len.into()), rest),
+        Marker::Str8 => with!(u8, Head::Str),
+        Marker::Str16 => with!(u16, Head::Str),
+        Marker::Str32 => with!(u32, Head::Str),
+        Marker::Bin8 => with!(u8, Head::Bin),
+        Marker::Bin16 => with!(u16, Head::Bin),
+        Marker::Bin32 => with!(u32, Head::Bin),
+        Marker::FixArray(len) => (Head::Array(len.into()), rest),
+        Marker::Array16 => with!(u16, Head::Array),
+        Marker::Array32 => with!(u32, Head::Array),
+        Marker::FixMap(len) => (Head::Map(len.into()), rest),
+        Marker::Map16 => with!(u16, Head::Map),
+        Marker::Map32 => with!(u32, Head::Map),
+        Marker::FixExt1 => fixed_ext!(1),
+        Marker::FixExt2 => fixed_ext!(2),
+        Marker::FixExt4 => fixed_ext!(4),
+        Marker::FixExt8 => fixed_ext!(8),
+        Marker::FixExt16 => fixed_ext!(16),
+        Marker::Ext8 => ext!(u8),
+        Marker::Ext16 => ext!(u16),
+        Marker::Ext32 => ext!(u32),
+        Marker::Reserved => (Head::Reserved, rest),
+    })
+}
+
+// Writing: each in the shortest form, as the reference's encoder does.
+
+fn number<const N: usize>(out: &mut Vec<u8>, marker: Marker, number: [u8; N]) {
+    out.push(marker.to_u8());
+    out.extend_from_slice(&number);
+}
+
+pub(crate) fn put_null(out: &mut Vec<u8>) {
+    out.push(Marker::Null.to_u8());
+}
+
+pub(crate) fn put_bool(out: &mut Vec<u8>, bit: bool) {
+    out.push(if bit { Marker::True } else { Marker::False }.to_u8());
+}
+
+pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
+    if let Ok(value) = u64::try_from(value) {
+        return put_uint(out, value);
+    }
+    if value >= -32 {
+        out.push(value.to_le_bytes()[0]);
+    } else if let Ok(value) = i8::try_from(value) {
+        number(out, Marker::I8, value.to_be_bytes());
+    } else if let Ok(value) = i16::try_from(value) {
+        number(out, Marker::I16, value.to_be_bytes());
+    } else if let Ok(value) = i32::try_from(value) {
+        number(out, Marker::I32, value.to_be_bytes());
+    } else {
+        number(out, Marker::I64, value.to_be_bytes());
+    }
+}
+
+pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
+    if value < 128 {
+        out.push(value.to_le_bytes()[0]);
+    } else if let Ok(value) = u8::try_from(value) {
+        number(out, Marker::U8, value.to_be_bytes());
+    } else if let Ok(value) = u16::try_from(value) {
+        number(out, Marker::U16, value.to_be_bytes());
+    } else if let Ok(value) = u32::try_from(value) {
+        number(out, Marker::U32, value.to_be_bytes());
+    } else {
+        number(out, Marker::U64, value.to_be_bytes());
+    }
+}
+
+pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
+    number(out, Marker::F64, value.to_be_bytes());
+}
+
+/// The head of something with a length: inline up to `inline`, then in one, two or four bytes.
+fn length(out: &mut Vec<u8>, len: u32, inline: Option<(u32, fn(u8) -> Marker)>, wide: [Option<Marker>; 3]) {
+    let narrow = len.to_le_bytes()[0];
+    if let Some((_, marker)) = inline.filter(|(most, _)| len <= *most) {
+        return out.push(marker(narrow).to_u8());
+    }
+    let [in_one, in_two, in_four] = wide;
+    match (u8::try_from(len), in_one, u16::try_from(len), in_two, in_four) {
+        (Ok(len), Some(marker), ..) => number(out, marker, len.to_be_bytes()),
+        (_, _, Ok(len), Some(marker), _) => number(out, marker, len.to_be_bytes()),
+        (.., Some(marker)) => number(out, marker, len.to_be_bytes()),
+        _ => {}
+    }
+}
+
+#[inline]
+pub(crate) fn put_str_head(out: &mut Vec<u8>, len: u32) {
+    if len < 32 {
+        return out.push(0xa0 | len.to_le_bytes()[0]);
+    }
+    length(out, len, None, [Some(Marker::Str8), Some(Marker::Str16), Some(Marker::Str32)]);
+}
+
+pub(crate) fn put_bin_head(out: &mut Vec<u8>, len: u32) {
+    length(out, len, None, [Some(Marker::Bin8), Some(Marker::Bin16), Some(Marker::Bin32)]);
+}
+
+pub(crate) fn put_array_head(out: &mut Vec<u8>, len: u32) {
+    length(out, len, Some((15, Marker::FixArray)), [None, Some(Marker::Array16), Some(Marker::Array32)]);
+}
+
+pub(crate) fn put_map_head(out: &mut Vec<u8>, len: u32) {
+    length(out, len, Some((15, Marker::FixMap)), [None, Some(Marker::Map16), Some(Marker::Map32)]);
+}
+
+pub(crate) fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
+    match len {
+        1 => out.push(Marker::FixExt1.to_u8()),
+        2 => out.push(Marker::FixExt2.to_u8()),
+        4 => out.push(Marker::FixExt4.to_u8()),
+        8 => out.push(Marker::FixExt8.to_u8()),
+        16 => out.push(Marker::FixExt16.to_u8()),
+        _ => length(out, len, None, [Some(Marker::Ext8), Some(Marker::Ext16), Some(Marker::Ext32)]),
+    }
+    out.push(code.cast_unsigned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(write: impl Fn(&mut Vec<u8>), expected: Head, len: usize) {
+        let mut out = Vec::new();
+        write(&mut out);
+        assert_eq!(out.len(), len, "{expected:?}");
+        assert_eq!(head(&out), Some((expected, &[][..])));
+        for cut in 0..len {
+            assert_eq!(head(&out[..cut]), None, "{expected:?} cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn numbers_take_the_shortest_form() {
+        for (value, len) in [
+            (0, 1),
+            (127, 1),
+            (128, 2),
+            (255, 2),
+            (256, 3),
+            (65_535, 3),
+            (65_536, 5),
+            (u32::MAX.into(), 5),
+            (i64::from(u32::MAX) + 1, 9),
+            (i64::MAX, 9),
+            (-1, 1),
+            (-32, 1),
+            (-33, 2),
+            (-128, 2),
+            (-129, 3),
+            (-32_768, 3),
+            (-32_769, 5),
+            (i32::MIN.into(), 5),
+            (i64::from(i32::MIN) - 1, 9),
+            (i64::MIN, 9),
+        ] {
+            check(|out| put_int(out, value), Head::Int(value), len);
+        }
+        check(|out| put_uint(out, u64::MAX), Head::UInt(u64::MAX), 9);
+        check(|out| put_float(out, 1.5), Head::Float(1.5), 9);
+    }
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (len, size) in [(0, 1), (31, 1), (32, 2), (255, 2), (256, 3), (65_535, 3), (65_536, 5)] {
+            check(|out| put_str_head(out, len), Head::Str(len), size);
+        }
+        for (len, size) in [(0, 2), (255, 2), (256, 3), (65_536, 5)] {
+            check(|out| put_bin_head(out, len), Head::Bin(len), size);
+        }
+        for (len, size) in [(0, 1), (15, 1), (16, 3), (65_535, 3), (65_536, 5)] {
+            check(|out| put_array_head(out, len), Head::Array(len), size);
+            check(|out| put_map_head(out, len), Head::Map(len), size);
+        }
+        for (len, size) in [(0, 3), (1, 2), (2, 2), (3, 3), (16, 2), (17, 3), (256, 4), (65_536, 6)] {
+            check(|out| put_ext_head(out, -1, len), Head::Ext(-1, len), size);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+"""One cell of the reference as a process that the benchmark drives: configuration in argv, commands and results as JSON lines.
+
+The commands are those of the Rust peers (tests/src/bench/cell/peer/), so that each column does the same work.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+
+from nvflare.fuel.f3.cellnet.cell import Cell
+from nvflare.fuel.f3.cellnet.defs import CellChannel, MessageHeaderKey, ReturnCode
+from nvflare.fuel.f3.cellnet.utils import make_reply
+from nvflare.fuel.f3.drivers.driver_params import DriverParams
+from nvflare.fuel.f3.message import Message
+
+# A channel that the reference sends as it is, and one that it sends as a stream.
+PLAIN = CellChannel.SERVER_MAIN
+STREAMED = CellChannel.AUX_COMMUNICATION
+
+
+def tell(**values):
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+class Count:
+    """One-way messages as they come: how many, when the last, how many behind one that was sent later."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.reset(0)
+
+    def reset(self, expected):
+        with self.lock:
+            self.expected, self.received, self.inverted, self.highest, self.last = expected, 0, 0, -1, 0
+            self.complete = threading.Event()
+
+    def add(self, message):
+        sequence = int.from_bytes(bytes(message.payload[:8]), "big")
+        with self.lock:
+            self.received += 1
+            if sequence < self.highest:
+                self.inverted += 1
+            else:
+                self.highest = sequence
+            if self.received == self.expected:
+                self.last = time.time_ns()
+                self.complete.set()
+        return None
+
+
+class Peer:
+    def __init__(self, config):
+        self.count = Count()
+        kit = config.get("kit")
+        credentials = {}
+        if kit:
+            credentials[DriverParams.CA_CERT.value] = os.path.join(kit, "rootCA.pem")
+            own = "server" if config["name"] == "server" else "client"
+            both = {
+                "server": (DriverParams.SERVER_CERT, DriverParams.SERVER_KEY),
+                "client": (DriverParams.CLIENT_CERT, DriverParams.CLIENT_KEY),
+            }
+            for key, ending in zip(both[own], ("crt", "key")):
+                credentials[key.value] = os.path.join(kit, f"{own}.{ending}")
+        parent = config.get("parent")
+        self.cell = Cell(
+            fqcn=config["name"],
+            root_url=None if parent else config.get("listen") or config.get("dial"),
+            parent_url=config["dial"] if parent else None,
+            secure=bool(kit),
+            credentials=credentials,
+            create_internal_listener=bool(config.get("relay")),
+        )
+        for topic, cb in (("echo", self.echo), ("count", self.count.add), ("block", self.block)):
+            self.cell.register_request_cb(channel=PLAIN, topic=topic, cb=cb)
+        self.cell.register_request_cb(channel=STREAMED, topic="sink", cb=self.sink)
+        self.cell.start()
+        if config.get("dial"):
+            while not self.cell.core_cell.agents:
+                time.sleep(0.005)
+        tell(event="ready", url=self.cell.get_internal_listener_url() if config.get("relay") else config.get("listen"))
+
+    def echo(self, message):
+        return make_reply(ReturnCode.OK, body=message.payload)
+
+    def sink(self, message):
+        return make_reply(ReturnCode.OK, body=len(message.payload).to_bytes(8, "big"))
+
+    def block(self, message):
+        time.sleep(int.from_bytes(bytes(message.payload[:8]), "big") / 1000)
+        return None
+
+    def ask(self, topic, payload, channel=PLAIN, timeout=60.0):
+        reply = self.cell.send_request(
+            channel=channel, topic=topic, target="server", request=Message(payload=payload), timeout=timeout
+        )
+        code = reply.get_header(MessageHeaderKey.RETURN_CODE)
+        if code != ReturnCode.OK:
+            raise RuntimeError(f"request {topic} ended with {code}")
+        return reply
+
+    def fire(self, topic, payload):
+        self.cell.fire_and_forget(channel=PLAIN, topic=topic, targets="server", message=Message(payload=payload))
+
+    def round_trips(self, size, count):
+        payload, times = bytes(size), []
+        for _ in range(count):
+            started = time.perf_counter_ns()
+            reply = self.ask("echo", payload)
+            times.append(time.perf_counter_ns() - started)
+            if len(reply.payload) != size:
+                raise RuntimeError("the echo has another size")
+        return times
+
+    def do_round_trip(self, size, count):
+        return {"nanoseconds": self.round_trips(size, count)}
+
+    def do_outstanding(self, size, count, outstanding):
+        payload, failures = bytes(size), []
+
+        def work(share):
+            try:
+                for _ in range(share):
+                    self.ask("echo", payload)
+            except Exception as error:
+                failures.append(str(error))
+
+        threads = [threading.Thread(target=work, args=(count // outstanding,)) for _ in range(outstanding)]
+        started = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = time.perf_counter() - started
+        if failures:
+            raise RuntimeError(failures[0])
+        return {"seconds": seconds, "done": count // outstanding * outstanding}
+
+    def do_expect(self, count):
+        self.count.reset(count)
+        return {}
+
+    def do_counted(self, timeout):
+        self.count.complete.wait(timeout)
+        with self.count.lock:
+            last = self.count.last or time.time_ns()
+            return {"received": self.count.received, "inverted": self.count.inverted, "last": last}
+
+    def do_one_way(self, size, count):
+        rest, started = bytes(size - 8), time.time_ns()
+        for sequence in range(count):
+            self.fire("count", sequence.to_bytes(8, "big") + rest)
+        return {"started": started}
+
+    def do_blocked(self, handlers, milliseconds):
+        for _ in range(handlers):
+            self.fire("block", milliseconds.to_bytes(8, "big"))
+        return {"nanoseconds": self.round_trips(64, 1)}
+
+    def do_during_bulk(self, size):
+        """Small requests, one every 2 ms at most, for as long as one large request is on its way."""
+        payload, done, seconds = bytes(size), threading.Event(), []
+
+        def transfer():
+            started = time.perf_counter()
+            try:
+                reply = self.ask("sink", payload, channel=STREAMED, timeout=120.0)
+                assert int.from_bytes(bytes(reply.payload), "big") == size
+                seconds.append(time.perf_counter() - started)
+            finally:
+                done.set()
+
+        thread = threading.Thread(target=transfer)
+        thread.start()
+        times = []
+        while not done.is_set():
+            times += self.round_trips(64, 1)
+            time.sleep(0.002)
+        thread.join()
+        if not seconds:
+            raise RuntimeError("the large request failed")
+        return {"nanoseconds": times, "seconds": seconds[0]}
+
+
+def main():
+    logging.basicConfig(level=os.environ.get("BENCH_LOG", "CRITICAL"), stream=sys.stderr)
+    peer = Peer(json.loads(sys.argv[1]))
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            tell(event="done", **getattr(peer, "do_" + command.pop("do"))(**command))
+        except Exception as error:
+            tell(event="failed", error=f"{type(error).__name__}: {error}")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
