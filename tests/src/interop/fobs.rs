@@ -5,6 +5,6 @@
 /// # Errors
 ///
 /// Always.
-pub fn run() -> super::Outcome {
+pub fn run(_: crate::Options) -> super::Outcome {
     anyhow::bail!("the codec's interop run is being written")
 }

@@ -7,7 +7,7 @@ pub mod fobs;
 /// What a subject's run returns: nothing, or what did not agree.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[(&str, fn() -> Outcome)] = &[("fobs", fobs::run)];
+const SUBJECTS: &[crate::Subject] = &[("fobs", fobs::run)];
 
 /// Runs the subjects named by the arguments, or all.
 pub fn main(subjects: &[String]) -> ExitCode {
