@@ -1,1 +1,9 @@
-//! Cells on tokio: drivers, TLS, connectors and listeners, and the asynchronous interface of a cell.
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+mod clock;
+mod connection;
+mod connector;
+pub mod driver;
+mod random;
+pub mod security;

@@ -1,0 +1,199 @@
+//! The queue of frames that wait to leave on one connection: bounded in bytes, control before messages before bulk.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Buf;
+use fedcell_cell_proto::frame::EncodedFrame;
+use tokio::sync::Notify;
+
+use crate::driver::Batch;
+
+/// Bytes taken out of the queue for one write: enough to keep the system busy, little enough for a control frame not to
+/// wait behind them. One frame is taken whole, whatever its size.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Frames taken out for one write.
+const BATCH_FRAMES: usize = 64;
+
+/// What kind of frame it is, which decides what it may overtake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Handshake and heartbeat: before everything else.
+    Control,
+    /// Messages, in the order in which they were sent.
+    Message,
+    /// Pieces of streams, which carry their own order: after messages.
+    Bulk,
+}
+
+/// Bounds of one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutboxLimits {
+    /// From here on senders wait.
+    pub(crate) soft: usize,
+    /// From here on frames are refused.
+    pub(crate) hard: usize,
+}
+
+/// The queue refuses a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It holds as many bytes as it may.
+    Full,
+    /// The connection is closing.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    control: VecDeque<EncodedFrame>,
+    messages: VecDeque<EncodedFrame>,
+    bulk: VecDeque<EncodedFrame>,
+    /// Bytes queued or being written.
+    bytes: usize,
+    is_closed: bool,
+    /// The writer sleeps until it is woken.
+    is_writer_idle: bool,
+}
+
+/// What the writer is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Write the batch.
+    Write,
+    /// Nothing is queued: flush, then wait.
+    Idle,
+    /// Nothing is queued and nothing more will come.
+    Finish,
+}
+
+/// The queue of one connection.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    limits: OutboxLimits,
+    queues: Mutex<Queues>,
+    filled: Notify,
+    drained: Notify,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: OutboxLimits) -> Self {
+        Self { limits, queues: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a frame; it never waits. A frame larger than the whole queue is taken by an empty one.
+    pub(crate) fn push(&self, class: Class, frame: EncodedFrame) -> Result<(), Refused> {
+        let size = frame.remaining();
+        let mut queues = self.lock();
+        if queues.is_closed {
+            return Err(Refused::Closed);
+        }
+        if class != Class::Control && queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard {
+            return Err(Refused::Full);
+        }
+        queues.bytes += size;
+        match class {
+            Class::Control => queues.control.push_back(frame),
+            Class::Message => queues.messages.push_back(frame),
+            Class::Bulk => queues.bulk.push_back(frame),
+        }
+        let wake = core::mem::take(&mut queues.is_writer_idle);
+        drop(queues);
+        if wake {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Whether senders ought to wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let queues = self.lock();
+        queues.bytes > self.limits.soft && !queues.is_closed
+    }
+
+    /// Waits until senders need not wait, or the connection is closed.
+    pub(crate) async fn room(&self) {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            if !self.is_crowded() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Bytes that have not left yet.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Takes no more frames; with `discard`, forgets those that wait as well. The writer then finishes.
+    pub(crate) fn close(&self, discard: bool) {
+        let mut queues = self.lock();
+        queues.is_closed = true;
+        if discard {
+            let Queues { control, messages, bulk, .. } = &mut *queues;
+            for queue in [control, messages, bulk] {
+                queue.clear();
+            }
+            queues.bytes = 0;
+        }
+        queues.is_writer_idle = false;
+        drop(queues);
+        self.filled.notify_one();
+        self.drained.notify_waiters();
+    }
+
+    /// Moves what is to leave next into the empty `batch`.
+    pub(super) fn next(&self, batch: &mut Batch) -> Next {
+        let mut queues = self.lock();
+        let mut bytes = 0_usize;
+        let mut frames = 0;
+        let Queues { control, messages, bulk, .. } = &mut *queues;
+        'full: for queue in [control, messages, bulk] {
+            while let Some(frame) = queue.pop_front() {
+                bytes = bytes.saturating_add(frame.remaining());
+                frames += 1;
+                batch.push(frame);
+                if bytes >= BATCH_BYTES || frames >= BATCH_FRAMES {
+                    break 'full;
+                }
+            }
+            if queue.capacity() > BATCH_FRAMES && queue.is_empty() {
+                queue.shrink_to(BATCH_FRAMES);
+            }
+        }
+        if frames > 0 {
+            Next::Write
+        } else if queues.is_closed {
+            Next::Finish
+        } else {
+            queues.is_writer_idle = true;
+            Next::Idle
+        }
+    }
+
+    /// `count` bytes have left.
+    pub(super) fn written(&self, count: usize) {
+        let mut queues = self.lock();
+        let before = queues.bytes;
+        queues.bytes = before.saturating_sub(count);
+        let freed = before > self.limits.soft && queues.bytes <= self.limits.soft;
+        drop(queues);
+        if freed {
+            self.drained.notify_waiters();
+        }
+    }
+
+    /// Waits until something is queued or the queue is closed.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+}

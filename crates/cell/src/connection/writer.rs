@@ -1,0 +1,45 @@
+//! The task that writes one connection: many frames with one call, control frames first.
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use super::outbox::{Next, Outbox};
+use crate::driver::{Batch, WriteHalf};
+
+/// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`.
+///
+/// On an error the outbox is closed and what it held is forgotten.
+pub(crate) async fn write_loop(mut writing: WriteHalf, outbox: Arc<Outbox>, stall: Duration) -> io::Result<()> {
+    let outcome = drive(&mut writing, &outbox, stall).await;
+    outbox.close(true);
+    // The peer may be gone already; then there is nobody to tell.
+    let _ = timeout(stall.min(Duration::from_secs(1)), writing.shutdown()).await;
+    outcome
+}
+
+async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io::Result<()> {
+    let mut batch = Batch::default();
+    loop {
+        match outbox.next(&mut batch) {
+            Next::Write => {}
+            Next::Finish => return within(stall, writing.flush()).await,
+            Next::Idle => {
+                within(stall, writing.flush()).await?;
+                batch.shrink();
+                outbox.filled().await;
+                continue;
+            }
+        }
+        while !batch.is_empty() {
+            let written = within(stall, writing.write(&mut batch)).await?;
+            outbox.written(written);
+        }
+    }
+}
+
+async fn within<T>(stall: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(stall, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,124 @@
+//! One established connection as two halves that tasks can own: bytes in, slices out.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_rustls::TlsStream;
+use tokio_util::io::poll_read_buf;
+
+use super::batch::Batch;
+
+/// Pieces handed to the system at once; twice the number of small frames in them.
+const MAX_SLICES: usize = 128;
+
+/// A connection that is ready for its first frame.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) reading: ReadHalf,
+    pub(crate) writing: WriteHalf,
+}
+
+impl Link {
+    pub(crate) fn clear(stream: TcpStream) -> Self {
+        let (reading, writing) = stream.into_split();
+        Self { reading: ReadHalf::Clear(reading), writing: WriteHalf::Clear(writing) }
+    }
+
+    pub(crate) fn protected(stream: TlsStream<TcpStream>) -> Self {
+        let (reading, writing) = tokio::io::split(stream);
+        Self { reading: ReadHalf::Protected(reading), writing: WriteHalf::Protected(writing) }
+    }
+
+    pub(crate) fn memory(stream: DuplexStream) -> Self {
+        let (reading, writing) = tokio::io::split(stream);
+        Self { reading: ReadHalf::Memory(reading), writing: WriteHalf::Memory(writing) }
+    }
+}
+
+/// The half that a reader task owns.
+#[derive(Debug)]
+pub(crate) enum ReadHalf {
+    Clear(OwnedReadHalf),
+    Protected(tokio::io::ReadHalf<TlsStream<TcpStream>>),
+    Memory(tokio::io::ReadHalf<DuplexStream>),
+}
+
+impl ReadHalf {
+    /// Waits for bytes and appends them to `buffer`, after making room for `want` more.
+    ///
+    /// Returns how many there were; 0 is the end of the stream. While it waits with nothing in `buffer`, the buffer has
+    /// no memory: thousands of idle connections cost none. Dropping the future loses no bytes.
+    pub(crate) async fn read(&mut self, buffer: &mut BytesMut, want: usize) -> io::Result<usize> {
+        poll_fn(|context| {
+            buffer.reserve(want);
+            let read = match self {
+                Self::Clear(half) => poll_read_buf(Pin::new(half), context, buffer),
+                Self::Protected(half) => poll_read_buf(Pin::new(half), context, buffer),
+                Self::Memory(half) => poll_read_buf(Pin::new(half), context, buffer),
+            };
+            if read.is_pending() && buffer.is_empty() {
+                *buffer = BytesMut::new();
+            }
+            read
+        })
+        .await
+    }
+}
+
+/// The half that a writer task owns.
+#[derive(Debug)]
+pub(crate) enum WriteHalf {
+    Clear(OwnedWriteHalf),
+    Protected(tokio::io::WriteHalf<TlsStream<TcpStream>>),
+    Memory(tokio::io::WriteHalf<DuplexStream>),
+}
+
+impl WriteHalf {
+    /// Writes some of the bytes in `frames` and takes them away; returns how many, once it could write at all.
+    pub(crate) async fn write(&mut self, frames: &mut Batch) -> io::Result<usize> {
+        poll_fn(|context| self.poll_write(context, frames)).await
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, frames: &mut Batch) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let filled = frames.slices(&mut slices);
+        let slices = slices.get(..filled).unwrap_or_default();
+        let written = ready!(match self {
+            Self::Clear(half) => Pin::new(half).poll_write_vectored(context, slices),
+            Self::Protected(half) => Pin::new(half).poll_write_vectored(context, slices),
+            Self::Memory(half) => Pin::new(half).poll_write_vectored(context, slices),
+        })?;
+        frames.advance(written);
+        Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
+    }
+
+    /// Sends what the protection holds back.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(_) => Ok(()),
+            Self::Protected(half) => half.flush().await,
+            Self::Memory(half) => half.flush().await,
+        }
+    }
+
+    /// Says to the peer that nothing more will come.
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(half) => half.shutdown().await,
+            Self::Protected(half) => half.shutdown().await,
+            Self::Memory(half) => half.shutdown().await,
+        }
+    }
+}
+
+/// An address as the reference writes it in the properties of a connection.
+pub(super) fn shown(address: io::Result<SocketAddr>) -> String {
+    address.map_or_else(|_| "N/A".to_owned(), |address| address.to_string())
+}

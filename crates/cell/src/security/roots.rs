@@ -1,0 +1,181 @@
+//! Trusted roots and the verification of a peer's chain against them, without a comparison of host names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fedcell_auth::identity::Certificate;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
+
+use super::credentials::certificates;
+use super::error::{SecurityError, SecurityProblem};
+
+/// One root: `webpki` keeps only name and key of it, so its validity is kept beside.
+#[derive(Debug)]
+struct Root {
+    store: Arc<RootCertStore>,
+    not_before: u64,
+    not_after: u64,
+    clients: Arc<dyn ClientCertVerifier>,
+}
+
+/// The roots of one file. It verifies both servers and clients.
+#[derive(Debug)]
+pub(super) struct TrustedRoots {
+    roots: Vec<Root>,
+    subjects: Vec<DistinguishedName>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl TrustedRoots {
+    /// Reads the roots of a PEM file; those that may not sign certificates are refused.
+    ///
+    /// The root of a project says that it may. That of a proxy (`is_foreign`) comes from elsewhere and may say nothing.
+    pub(super) fn load(
+        file: &Path,
+        is_foreign: bool,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<Self>, SecurityError> {
+        let mut roots = Vec::new();
+        let mut subjects = Vec::new();
+        for der in certificates(file)? {
+            let bad = |cause| SecurityError::caused(file, SecurityProblem::BadCertificate, cause);
+            let parsed = Certificate::from_der(&file.display().to_string(), &der)
+                .map_err(|cause| bad(Box::<dyn std::error::Error + Send + Sync>::from(cause)))?;
+            if !(parsed.is_authority() || is_foreign && parsed.key_usages().is_none()) {
+                return Err(SecurityError::new(file, SecurityProblem::NoRoot));
+            }
+            let mut store = RootCertStore::empty();
+            store.add(der).map_err(|cause| bad(cause.into()))?;
+            let store = Arc::new(store);
+            subjects.extend(store.subjects());
+            let clients = WebPkiClientVerifier::builder_with_provider(store.clone(), provider.clone())
+                .build()
+                .map_err(|cause| SecurityError::caused(file, SecurityProblem::NoRoot, cause))?;
+            roots.push(Root {
+                store,
+                not_before: parsed.not_before().as_secs(),
+                not_after: parsed.not_after().as_secs(),
+                clients,
+            });
+        }
+        Ok(Arc::new(Self { roots, subjects, algorithms: provider.signature_verification_algorithms }))
+    }
+
+    /// Tries the roots that are valid now; the error is that of the last one.
+    fn any_valid<T>(&self, now: UnixTime, attempt: impl Fn(&Root) -> Result<T, Error>) -> Result<T, Error> {
+        let mut failure = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        for root in &self.roots {
+            if now.as_secs() < root.not_before || now.as_secs() > root.not_after {
+                failure = Error::InvalidCertificate(CertificateError::Expired);
+                continue;
+            }
+            match attempt(root) {
+                Ok(verified) => return Ok(verified),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// A key usage extension, where there is one, has to allow signatures; `webpki` does not look at it.
+fn may_sign(leaf: &CertificateDer<'_>) -> Result<(), Error> {
+    match Certificate::from_der("certificate of the peer", leaf) {
+        Ok(certificate) if certificate.key_usages().is_some_and(|usages| !usages.digital_signature) => {
+            Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(KeyUsageForbids)))))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the key usage of the certificate does not allow signatures")]
+struct KeyUsageForbids;
+
+impl ServerCertVerifier for TrustedRoots {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        self.any_valid(now, |root| {
+            verify_server_cert_signed_by_trust_anchor(&parsed, &root.store, intermediates, now, self.algorithms.all)
+        })?;
+        may_sign(end_entity)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for TrustedRoots {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.subjects
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified =
+            self.any_valid(now, |root| root.clients.verify_client_cert(end_entity, intermediates, now))?;
+        may_sign(end_entity)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
