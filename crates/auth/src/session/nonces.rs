@@ -157,3 +157,28 @@ impl PendingNonces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Seeded, at};
+    use super::*;
+
+    #[test]
+    fn what_is_evicted_used_or_too_old_leaves_nothing_behind() {
+        let mut pending = PendingNonces::new(8, Duration::from_secs(60));
+        let generator = &mut Seeded(1);
+        for round in 0..1000_u64 {
+            let nonce = HelloNonce::generate(generator);
+            let now = at(round / 20 * 50);
+            assert!(pending.insert(now, nonce.clone()));
+            if round % 3 == 0 {
+                assert_eq!(pending.redeem(now, nonce.as_str()), Redeemed::Fresh);
+                assert_eq!(pending.redeem(now, nonce.as_str()), Redeemed::Unknown);
+            }
+            assert!(pending.len() <= 8);
+            assert_eq!(pending.serials.len(), pending.by_age.len());
+        }
+        pending.drop_old(at(1 << 30));
+        assert_eq!((pending.serials.len(), pending.by_age.len()), (0, 0));
+    }
+}
