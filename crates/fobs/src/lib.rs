@@ -13,7 +13,7 @@ mod error;
 mod ids;
 mod key;
 mod map;
-mod msgpack;
+pub mod msgpack;
 mod names;
 mod numbers;
 mod object;

@@ -1,20 +1,31 @@
 //! Heads of msgpack values: what a value is and how long, read from a slice and written to a buffer.
+//!
+//! Public for the layer that reads message headers, which are msgpack without FOBS.
 
 use rmp::Marker;
 
 /// The first byte of a value and the number behind it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Head {
+pub enum Head {
+    /// Nil, Python's `None`.
     Null,
+    /// A truth value.
     Bool(bool),
+    /// A whole number.
     Int(i64),
-    /// Only above the range of `Int`.
+    /// A whole number above the range of [`Head::Int`].
     UInt(u64),
+    /// A number with floating point.
     Float(f64),
+    /// Text of so many bytes.
     Str(u32),
+    /// A byte string of so many bytes.
     Bin(u32),
+    /// A list of so many values.
     Array(u32),
+    /// A map of so many entries.
     Map(u32),
+    /// An extension value with its code, of so many bytes.
     Ext(i8, u32),
     /// The one byte that begins nothing.
     Reserved,
@@ -22,17 +33,18 @@ pub(crate) enum Head {
 
 impl Head {
     /// Whether the head is the whole value.
-    pub(crate) const fn is_plain(self) -> bool {
+    pub const fn is_plain(self) -> bool {
         matches!(self, Self::Null | Self::Bool(_) | Self::Int(_) | Self::UInt(_) | Self::Float(_))
     }
 }
 
 /// Longest head, in bytes: marker and a number of eight.
-pub(crate) const MAX_HEAD: usize = 9;
+pub const MAX_HEAD: usize = 9;
 
 /// Splits the head off; none if the bytes end within it.
 #[inline]
-pub(crate) fn head(bytes: &[u8]) -> Option<(Head, &[u8])> {
+#[must_use]
+pub fn head(bytes: &[u8]) -> Option<(Head, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     macro_rules! number {
         ($type:ty) => {{
@@ -110,15 +122,18 @@ fn number<const N: usize>(out: &mut Vec<u8>, marker: Marker, number: [u8; N]) {
     out.extend_from_slice(&number);
 }
 
-pub(crate) fn put_null(out: &mut Vec<u8>) {
+/// Appends nil, Python's `None`.
+pub fn put_null(out: &mut Vec<u8>) {
     out.push(Marker::Null.to_u8());
 }
 
-pub(crate) fn put_bool(out: &mut Vec<u8>, bit: bool) {
+/// Appends a truth value.
+pub fn put_bool(out: &mut Vec<u8>, bit: bool) {
     out.push(if bit { Marker::True } else { Marker::False }.to_u8());
 }
 
-pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
+/// Appends a whole number.
+pub fn put_int(out: &mut Vec<u8>, value: i64) {
     if let Ok(value) = u64::try_from(value) {
         return put_uint(out, value);
     }
@@ -135,7 +150,8 @@ pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
+/// Appends a whole number without a sign.
+pub fn put_uint(out: &mut Vec<u8>, value: u64) {
     if value < 128 {
         out.push(value.to_le_bytes()[0]);
     } else if let Ok(value) = u8::try_from(value) {
@@ -149,7 +165,8 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
+/// Appends a 64-bit floating point number, the only float that the reference writes.
+pub fn put_float(out: &mut Vec<u8>, value: f64) {
     number(out, Marker::F64, value.to_be_bytes());
 }
 
@@ -168,27 +185,32 @@ fn length(out: &mut Vec<u8>, len: u32, inline: Option<(u32, fn(u8) -> Marker)>, 
     }
 }
 
+/// Appends the head of a text of `len` bytes; the bytes follow.
 #[inline]
-pub(crate) fn put_str_head(out: &mut Vec<u8>, len: u32) {
+pub fn put_str_head(out: &mut Vec<u8>, len: u32) {
     if len < 32 {
         return out.push(0xa0 | len.to_le_bytes()[0]);
     }
     length(out, len, None, [Some(Marker::Str8), Some(Marker::Str16), Some(Marker::Str32)]);
 }
 
-pub(crate) fn put_bin_head(out: &mut Vec<u8>, len: u32) {
+/// Appends the head of a byte string of `len` bytes; the bytes follow.
+pub fn put_bin_head(out: &mut Vec<u8>, len: u32) {
     length(out, len, None, [Some(Marker::Bin8), Some(Marker::Bin16), Some(Marker::Bin32)]);
 }
 
-pub(crate) fn put_array_head(out: &mut Vec<u8>, len: u32) {
+/// Appends the head of a list of `len` values; the values follow.
+pub fn put_array_head(out: &mut Vec<u8>, len: u32) {
     length(out, len, Some((15, Marker::FixArray)), [None, Some(Marker::Array16), Some(Marker::Array32)]);
 }
 
-pub(crate) fn put_map_head(out: &mut Vec<u8>, len: u32) {
+/// Appends the head of a map of `len` entries; key, value, key, value follow.
+pub fn put_map_head(out: &mut Vec<u8>, len: u32) {
     length(out, len, Some((15, Marker::FixMap)), [None, Some(Marker::Map16), Some(Marker::Map32)]);
 }
 
-pub(crate) fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
+/// Appends the head of an extension value of `len` bytes; the bytes follow.
+pub fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
     match len {
         1 => out.push(Marker::FixExt1.to_u8()),
         2 => out.push(Marker::FixExt2.to_u8()),
@@ -198,6 +220,32 @@ pub(crate) fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
         _ => length(out, len, None, [Some(Marker::Ext8), Some(Marker::Ext16), Some(Marker::Ext32)]),
     }
     out.push(code.cast_unsigned());
+}
+
+/// The bytes behind the first value; none if they end within it, or if it begins with the byte that begins nothing.
+///
+/// Neither the nesting nor a declared length costs stack or memory.
+#[must_use]
+pub fn skip(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
+    let mut owed = 1_usize;
+    while owed > 0 {
+        let (head, behind) = head(rest)?;
+        rest = behind;
+        owed -= 1;
+        match head {
+            Head::Str(len) | Head::Bin(len) | Head::Ext(_, len) => rest = rest.get(usize::try_from(len).ok()?..)?,
+            Head::Array(len) => owed = owed.checked_add(usize::try_from(len).ok()?)?,
+            Head::Map(len) => owed = owed.checked_add(usize::try_from(len).ok()?.checked_mul(2)?)?,
+            Head::Reserved => return None,
+            Head::Null | Head::Bool(_) | Head::Int(_) | Head::UInt(_) | Head::Float(_) => {}
+        }
+        // Every value has a byte at least.
+        if owed > rest.len() {
+            return None;
+        }
+    }
+    Some(rest)
 }
 
 #[cfg(test)]
@@ -260,5 +308,23 @@ mod tests {
         for (len, size) in [(0, 3), (1, 2), (2, 2), (3, 3), (16, 2), (17, 3), (256, 4), (65_536, 6)] {
             check(|out| put_ext_head(out, -1, len), Head::Ext(-1, len), size);
         }
+    }
+
+    #[test]
+    fn a_value_is_skipped_whole_or_not_at_all() {
+        let values: [&[u8]; 8] = [
+            b"\x07", b"\xc0", b"\xa2ab", b"\xc4\x01\x00", b"\x92\x01\x91\x02", b"\x81\xa1a\x82\x01\x02\x03\x04",
+            b"\xd4\x05\x00", b"\xcb\0\0\0\0\0\0\0\0",
+        ];
+        for value in values {
+            assert_eq!(skip(&[value, b"rest"].concat()), Some(b"rest".as_slice()), "{value:?}");
+            for cut in 0..value.len() {
+                assert_eq!(skip(&value[..cut]), None, "{value:?} cut at {cut}");
+            }
+        }
+        assert_eq!(skip(b"\xc1"), None);
+        assert_eq!(skip(b"\xdd\xff\xff\xff\xff\x01"), None);
+        assert_eq!(skip(b"\xdf\xff\xff\xff\xff\x01"), None);
+        assert_eq!(skip(&[vec![0x91; 100_000], vec![0xc0]].concat()), Some(&[][..]));
     }
 }
