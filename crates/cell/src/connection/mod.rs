@@ -13,3 +13,6 @@ mod writer;
 pub(crate) use outbox::{Class, Outbox, OutboxLimits, Refused};
 pub(crate) use reader::{End, Receiver, Verdict, read_loop};
 pub(crate) use writer::write_loop;
+
+#[cfg(test)]
+mod tests;

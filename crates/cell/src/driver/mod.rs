@@ -30,3 +30,6 @@ pub(crate) use facts::Facts;
 pub(crate) use memory::MemoryListener;
 pub(crate) use stream::{Link, ReadHalf, WriteHalf};
 pub(crate) use tcp::TcpListener;
+
+#[cfg(test)]
+mod tests;

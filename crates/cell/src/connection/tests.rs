@@ -1,0 +1,178 @@
+//! Queue, writer and reader of one connection, over pipes and sockets.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes};
+use fedcell_cell_proto::frame::{EncodedFrame, Frame, FrameLimits, Outline, Payload};
+use fedcell_protocol_defs::frame::{AppId, FrameType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::outbox::{Class, Outbox, OutboxLimits, Refused};
+use super::reader::{End, Receiver, Verdict, read_loop};
+use super::writer::write_loop;
+use crate::driver::Link;
+
+const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, hard: 4000 };
+
+fn frame(sequence: u16, payload: &[u8]) -> EncodedFrame {
+    let outline = Outline { frame_type: FrameType::DATA, app_id: AppId::CELL, stream_id: 17, sequence };
+    EncodedFrame::new(outline, 8, |head| head.put_slice(b"\x80"), Payload::from(Bytes::copy_from_slice(payload))).unwrap()
+}
+
+/// What a reader saw: sequence numbers, then how it ended.
+struct Recorder {
+    seen: Vec<(u16, usize)>,
+    admit_after: usize,
+}
+
+impl Receiver for Recorder {
+    fn receive(&mut self, frames: &mut Vec<Frame>) -> Verdict {
+        self.seen.extend(frames.drain(..).map(|frame| (frame.prefix.sequence, frame.payload.len())));
+        if self.seen.len() >= self.admit_after { Verdict::Admitted } else { Verdict::Unknown }
+    }
+
+    async fn ready(&mut self) {}
+}
+
+async fn pair() -> (Link, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (far, _) = listener.accept().await.unwrap();
+    (Link::clear(near), far)
+}
+
+async fn receive(far: &mut TcpStream) -> Vec<u16> {
+    let mut sequences = Vec::new();
+    while let Ok(length) = far.read_u32().await {
+        let mut rest = vec![0; usize::try_from(length).unwrap() - 4];
+        far.read_exact(&mut rest).await.unwrap();
+        sequences.push(u16::from_be_bytes([rest[10], rest[11]]));
+    }
+    sequences
+}
+
+#[tokio::test]
+async fn control_leaves_before_messages_before_bulk_and_each_in_order() {
+    let outbox = Arc::new(Outbox::new(LIMITS));
+    for (class, sequence) in [
+        (Class::Bulk, 5),
+        (Class::Message, 3),
+        (Class::Bulk, 6),
+        (Class::Control, 1),
+        (Class::Message, 4),
+        (Class::Control, 2),
+    ] {
+        outbox.push(class, frame(sequence, b"x")).unwrap();
+    }
+    outbox.close(false);
+    let (link, mut far) = pair().await;
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5)));
+    assert_eq!(receive(&mut far).await, [1, 2, 3, 4, 5, 6]);
+    writing.await.unwrap().unwrap();
+    assert_eq!(outbox.bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_all_but_control_and_the_first_frame() {
+    let outbox = Outbox::new(LIMITS);
+    outbox.push(Class::Message, frame(1, &[0; 9000])).unwrap();
+    assert_eq!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Full));
+    assert_eq!(outbox.push(Class::Bulk, frame(3, b"")), Err(Refused::Full));
+    outbox.push(Class::Control, frame(4, b"")).unwrap();
+    outbox.close(true);
+    assert_eq!(outbox.push(Class::Control, frame(5, b"")), Err(Refused::Closed));
+}
+
+#[tokio::test]
+async fn senders_wait_until_the_writer_has_made_room() {
+    let outbox = Arc::new(Outbox::new(LIMITS));
+    outbox.push(Class::Message, frame(1, &[0; 2000])).unwrap();
+    assert!(outbox.is_crowded());
+    let (link, mut far) = pair().await;
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5)));
+    outbox.room().await;
+    assert!(!outbox.is_crowded());
+    outbox.close(false);
+    assert_eq!(receive(&mut far).await, [1]);
+    writing.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_ends_the_connection() {
+    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }));
+    let (near, far) = tokio::io::duplex(4096);
+    outbox.push(Class::Message, frame(1, &[0; 100_000])).unwrap();
+    let error = write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed));
+    drop(far);
+}
+
+/// Sends `chunks` one by one; gives what the reader made of them.
+async fn read(chunks: &[Vec<u8>], admit_after: usize, limits: FrameLimits) -> (Vec<(u16, usize)>, End) {
+    let (near, mut far) = tokio::io::duplex(64);
+    let reading = tokio::spawn(async move {
+        let mut recorder = Recorder { seen: Vec::new(), admit_after };
+        let end = read_loop(Link::memory(near).reading, limits, &mut recorder).await;
+        (recorder.seen, end)
+    });
+    for chunk in chunks {
+        // The reader may have had enough.
+        if far.write_all(chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(far);
+    reading.await.unwrap()
+}
+
+fn bytes(sequence: u16, payload: &[u8]) -> Vec<u8> {
+    frame(sequence, payload).into_bytes().to_vec()
+}
+
+fn limits(before_handshake: usize, after_handshake: usize) -> FrameLimits {
+    let mut limits = FrameLimits::default();
+    limits.before_handshake = before_handshake;
+    limits.after_handshake = after_handshake;
+    limits
+}
+
+#[tokio::test]
+async fn frames_are_found_however_they_were_cut() {
+    let stream = [bytes(1, b"one"), bytes(2, b""), bytes(3, &[7; 5000])].concat();
+    for size in [1, 3, 16, 17, 100, stream.len()] {
+        let chunks: Vec<Vec<u8>> = stream.chunks(size).map(<[u8]>::to_vec).collect();
+        let (seen, end) = read(&chunks, 1, FrameLimits::default()).await;
+        assert_eq!(seen, [(1, 3), (2, 0), (3, 5000)], "in pieces of {size}");
+        assert!(matches!(end, End::Finished), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_frame_right_behind_the_handshake_is_welcome() {
+    let stream = [bytes(1, b"hello"), bytes(2, &[7; 5000])].concat();
+    let (seen, end) = read(core::slice::from_ref(&stream), 1, limits(100, 10_000)).await;
+    assert_eq!(seen, [(1, 5), (2, 5000)]);
+    assert!(matches!(end, End::Finished), "{end:?}");
+    let (seen, end) = read(&[stream], 2, limits(100, 10_000)).await;
+    assert_eq!(seen, [(1, 5)]);
+    assert!(matches!(end, End::Malformed(_)), "{end:?}");
+}
+
+#[tokio::test]
+async fn garbage_ends_the_connection_after_what_was_good() {
+    let (seen, end) = read(&[bytes(1, b"good"), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()], 1, limits(1000, 1000)).await;
+    assert_eq!(seen, [(1, 4)]);
+    assert!(matches!(end, End::Malformed(_)), "{end:?}");
+}
+
+#[tokio::test]
+async fn an_end_within_a_frame_is_told_from_a_clean_one() {
+    let mut cut = bytes(1, b"good");
+    cut.pop();
+    let (seen, end) = read(&[cut], 1, FrameLimits::default()).await;
+    assert_eq!(seen, []);
+    assert!(matches!(end, End::Truncated), "{end:?}");
+}
