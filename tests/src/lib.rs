@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod interop;
+mod random;
 pub mod reference;
 
 use std::process::ExitCode;

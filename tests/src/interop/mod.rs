@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+pub mod auth;
 pub mod fobs;
 
 /// What a subject's run returns: nothing, or what did not agree.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] = &[("fobs", fobs::run)];
+const SUBJECTS: &[crate::Subject] = &[("auth", auth::run), ("fobs", fobs::run)];
 
 /// Runs the subjects named by the arguments, or all.
 pub fn main(subjects: &[String]) -> ExitCode {
