@@ -5,7 +5,10 @@
 )]
 
 pub mod address;
+mod clock;
 pub mod frame;
+pub mod headers;
+pub mod message;
 pub mod identity;
 pub mod registry;
 pub mod route;

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use fedcell_protocol_defs::frame::{AppId, FrameLimit, FrameType};
 
 use super::{FrameError, Payload, Prefix};
@@ -46,11 +46,11 @@ impl EncodedFrame {
     pub fn new(
         outline: Outline,
         headers_hint: usize,
-        write_headers: impl FnOnce(&mut BytesMut),
+        write_headers: impl FnOnce(&mut Vec<u8>),
         payload: Payload,
     ) -> Result<Self, FrameError> {
-        let mut head = BytesMut::with_capacity(Prefix::SIZE + headers_hint);
-        head.put_bytes(0, Prefix::SIZE);
+        let mut head = Vec::with_capacity(Prefix::SIZE + headers_hint);
+        head.resize(Prefix::SIZE, 0);
         write_headers(&mut head);
         let headers = head.len().saturating_sub(Prefix::SIZE);
         let limit = FrameLimit::MAX_HEADERS_LEN;
@@ -71,7 +71,7 @@ impl EncodedFrame {
         if let Some(place) = head.first_chunk_mut() {
             *place = prefix.encode();
         }
-        Ok(Self { head: head.freeze(), payload, taken: 0, remaining: len, frame_type: outline.frame_type })
+        Ok(Self { head: Bytes::from(head), payload, taken: 0, remaining: len, frame_type: outline.frame_type })
     }
 
     /// What the frame is for: everything but DATA may overtake DATA in a queue.

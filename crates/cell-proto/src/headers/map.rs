@@ -1,0 +1,394 @@
+//! The header map.
+
+use core::fmt;
+
+use bytes::Bytes;
+use fedcell_fobs::msgpack::{self, Head};
+use fedcell_protocol_defs::cell::HeaderPrefix;
+
+use super::span::{Sieve, Span, Store, fingerprint};
+use super::value::{length, put_text};
+use super::{HeaderError, HeaderValue, RawValue, Texts};
+
+/// What a received header map may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeaderLimits {
+    /// Most headers in one map; 1024. The reference writes some twenty.
+    pub count: usize,
+}
+
+impl Default for HeaderLimits {
+    fn default() -> Self {
+        Self { count: 1024 }
+    }
+}
+
+/// The headers of one message, in the order in which they were written.
+///
+/// Keys are texts, each once. A key may be given as text or as a constant of `fedcell-protocol-defs`. A value that is
+/// read is looked at only then: the map itself holds bytes.
+#[derive(Clone, Default)]
+pub struct HeaderMap {
+    received: Bytes,
+    added: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Whether `received` is still all there is.
+    is_as_received: bool,
+}
+
+/// Where one header lies. The bytes of the key end where, in a received map, those of the value begin.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    fingerprint: u32,
+    /// The key with its msgpack head.
+    key: Span,
+    /// Bytes of that head.
+    key_head: u32,
+    value: Span,
+}
+
+impl HeaderMap {
+    /// No headers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the encoded headers of a frame; no bytes mean no headers. Values are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not exactly one map, if it has more headers than `limits` allow, or a key that is no text or
+    /// occurs twice.
+    pub fn decode(received: Bytes, limits: &HeaderLimits) -> Result<Self, HeaderError> {
+        if received.is_empty() {
+            return Ok(Self { received, is_as_received: true, ..Self::default() });
+        }
+        let Some((Head::Map(count), mut rest)) = msgpack::head(&received) else { return Err(HeaderError::Malformed) };
+        let entries = usize::try_from(count).unwrap_or(usize::MAX);
+        if entries > limits.count {
+            return Err(HeaderError::TooMany { count, limit: limits.count });
+        }
+        // A header has two bytes at least; the count that the peer states reserves no more than it can be true for.
+        // Room for two more saves the forwarder of a message to growing the list.
+        let mut entries: Vec<Entry> = Vec::with_capacity(entries.min(rest.len() / 2) + 2);
+        let mut sieve = Sieve::default();
+        let offset = |rest: &[u8]| received.len() - rest.len();
+        for index in 0..count as usize {
+            let start = offset(rest);
+            let Some((Head::Str(len), behind_head)) = msgpack::head(rest) else {
+                return Err(if rest.is_empty() { HeaderError::Malformed } else { HeaderError::KeyNotText { index } });
+            };
+            let key_head = length(rest.len() - behind_head.len());
+            let (key, behind_key) = behind_head.split_at_checked(len as usize).ok_or(HeaderError::Malformed)?;
+            let key = core::str::from_utf8(key).map_err(|_| HeaderError::KeyNotText { index })?;
+            let behind_value = msgpack::skip(behind_key).ok_or(HeaderError::Malformed)?;
+            let entry = Entry {
+                fingerprint: fingerprint(key),
+                key: Span::new(Store::Received, start, offset(behind_key)),
+                key_head,
+                value: Span::new(Store::Received, offset(behind_key), offset(behind_value)),
+            };
+            if sieve.insert(entry.fingerprint)
+                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key_text(&received, &[]) == key)
+            {
+                return Err(HeaderError::DuplicateKey { index });
+            }
+            entries.push(entry);
+            rest = behind_value;
+        }
+        if !rest.is_empty() {
+            return Err(HeaderError::TrailingBytes { len: rest.len() });
+        }
+        Ok(Self { received, added: Vec::new(), entries, is_as_received: true })
+    }
+
+    /// How many headers there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no headers.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether there is a header with the key, whatever its value.
+    #[must_use]
+    pub fn contains(&self, key: impl AsRef<str>) -> bool {
+        self.position(key.as_ref()).is_some()
+    }
+
+    /// The value of a header, undecoded.
+    #[must_use]
+    pub fn raw(&self, key: impl AsRef<str>) -> Option<RawValue<'_>> {
+        let entry = self.entries.get(self.position(key.as_ref())?)?;
+        Some(RawValue::from_whole(entry.value.of(&self.received, &self.added)))
+    }
+
+    /// The headers in order.
+    #[must_use]
+    pub fn iter(&self) -> Headers<'_> {
+        Headers { map: self, entries: self.entries.iter() }
+    }
+
+    /// The text of a header; none if it is absent or nil.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is anything else.
+    pub fn text(&self, key: impl AsRef<str>) -> Result<Option<&str>, HeaderError> {
+        self.typed(key.as_ref(), "text", RawValue::as_text)
+    }
+
+    /// The truth value of a header; none if it is absent or nil.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is neither a truth value nor a whole number.
+    pub fn flag(&self, key: impl AsRef<str>) -> Result<Option<bool>, HeaderError> {
+        self.typed(key.as_ref(), "a truth value", RawValue::as_flag)
+    }
+
+    /// The whole number in a header; none if it is absent or nil.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is anything else or does not fit.
+    pub fn integer(&self, key: impl AsRef<str>) -> Result<Option<i64>, HeaderError> {
+        self.typed(key.as_ref(), "a whole number", RawValue::as_integer)
+    }
+
+    /// The number in a header, whole or not; none if it is absent or nil.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is anything else.
+    pub fn number(&self, key: impl AsRef<str>) -> Result<Option<f64>, HeaderError> {
+        self.typed(key.as_ref(), "a number", RawValue::as_number)
+    }
+
+    /// The text or the list of texts in a header; none if it is absent or nil.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is anything else.
+    pub fn texts(&self, key: impl AsRef<str>) -> Result<Option<Texts<'_>>, HeaderError> {
+        self.typed(key.as_ref(), "a text or a list of texts", RawValue::as_texts)
+    }
+
+    /// The map in a header, as `cn__original_headers` has one; none if it is absent or nil. Shares the received bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::WrongType`] if it is no map; the errors of [`decode`](Self::decode) if it is no header map.
+    pub fn map(&self, key: impl AsRef<str>, limits: &HeaderLimits) -> Result<Option<Self>, HeaderError> {
+        let key = key.as_ref();
+        let Some(value) = self.raw(key).filter(|value| !value.is_nil()) else { return Ok(None) };
+        if !matches!(msgpack::head(value.as_bytes()), Some((Head::Map(_), _))) {
+            return Err(HeaderError::WrongType { key: key.into(), expected: "a map" });
+        }
+        let place = self.position(key).and_then(|at| self.entries.get(at)).map(|entry| entry.value.store);
+        let bytes = match place {
+            Some(Store::Received) => self.received.slice_ref(value.as_bytes()),
+            _ => Bytes::copy_from_slice(value.as_bytes()),
+        };
+        Self::decode(bytes, limits).map(Some)
+    }
+
+    fn typed<'a, T>(
+        &'a self,
+        key: &str,
+        expected: &'static str,
+        read: impl FnOnce(RawValue<'a>) -> Option<T>,
+    ) -> Result<Option<T>, HeaderError> {
+        match self.raw(key) {
+            None => Ok(None),
+            Some(value) if value.is_nil() => Ok(None),
+            Some(value) => read(value).map(Some).ok_or_else(|| HeaderError::WrongType { key: key.into(), expected }),
+        }
+    }
+
+    /// Sets a header. One that is there keeps its place; a new one comes last.
+    pub fn insert<'v>(&mut self, key: impl AsRef<str>, value: impl Into<HeaderValue<'v>>) {
+        let value = value.into();
+        self.insert_with(key.as_ref(), |out| value.write_to(out));
+    }
+
+    /// Sets a header to the value that `write` appends.
+    pub(super) fn insert_with(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.is_as_received = false;
+        let known = self.position(key);
+        let start = self.added.len();
+        if known.is_none() {
+            put_text(&mut self.added, key);
+        }
+        let behind_key = self.added.len();
+        write(&mut self.added);
+        let value = Span::new(Store::Added, behind_key, self.added.len());
+        if let Some(entry) = known.and_then(|at| self.entries.get_mut(at)) {
+            entry.value = value;
+        } else {
+            self.entries.push(Entry {
+                fingerprint: fingerprint(key),
+                key: Span::new(Store::Added, start, behind_key),
+                key_head: length(behind_key - start - key.len()),
+                value,
+            });
+        }
+    }
+
+    /// Adds the item that `write` appends to the list in a header; begins a list if the header is absent or nil.
+    pub(super) fn append_item(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), HeaderError> {
+        let Some(old) = self.raw(key).filter(|value| !value.is_nil()) else {
+            self.insert_with(key, |out| {
+                msgpack::put_array_head(out, 1);
+                write(out);
+            });
+            return Ok(());
+        };
+        let Some((Head::Array(count), items)) = msgpack::head(old.as_bytes()) else {
+            return Err(HeaderError::WrongType { key: key.into(), expected: "a list" });
+        };
+        let items = items.len();
+        let Some(entry) = self.position(key).and_then(|at| self.entries.get_mut(at)) else { return Ok(()) };
+        let start = self.added.len();
+        msgpack::put_array_head(&mut self.added, count.saturating_add(1));
+        match entry.value.store {
+            Store::Received => {
+                let old = entry.value.of(&self.received, &[]);
+                self.added.extend_from_slice(old.get(old.len() - items..).unwrap_or_default());
+            }
+            Store::Added => {
+                let end = entry.value.end as usize;
+                self.added.extend_from_within(end - items..end);
+            }
+        }
+        write(&mut self.added);
+        entry.value = Span::new(Store::Added, start, self.added.len());
+        self.is_as_received = false;
+        Ok(())
+    }
+
+    /// Sets all headers of another map, in its order.
+    pub fn extend_from(&mut self, other: &Self) {
+        for (key, value) in other {
+            self.insert(key, value);
+        }
+    }
+
+    /// Removes a header, and says whether it was there.
+    pub fn remove(&mut self, key: impl AsRef<str>) -> bool {
+        let Some(at) = self.position(key.as_ref()) else { return false };
+        self.entries.remove(at);
+        self.is_as_received = false;
+        true
+    }
+
+    /// About how many bytes [`write_to`](Self::write_to) will append; not fewer.
+    #[must_use]
+    pub fn size_hint(&self) -> usize {
+        // Five bytes are the longest head of a map.
+        self.received.len() + self.added.len() + 5
+    }
+
+    /// Appends the headers as a frame carries them: nothing at all if there are none.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        if !self.is_empty() {
+            self.write_map(out);
+        }
+    }
+
+    /// Appends the headers as a map, also if it is empty.
+    pub(super) fn write_map(&self, out: &mut Vec<u8>) {
+        if self.is_as_received && !self.received.is_empty() {
+            out.extend_from_slice(&self.received);
+            return;
+        }
+        msgpack::put_map_head(out, length(self.entries.len()));
+        // Neighbouring ranges of one store are copied in one go: most headers of a forwarded message are.
+        let mut run: Option<Span> = None;
+        for span in self.entries.iter().flat_map(|entry| [entry.key, entry.value]) {
+            match &mut run {
+                Some(run) if run.store == span.store && run.end == span.start => run.end = span.end,
+                Some(done) => {
+                    out.extend_from_slice(done.of(&self.received, &self.added));
+                    *done = span;
+                }
+                None => run = Some(span),
+            }
+        }
+        if let Some(last) = run {
+            out.extend_from_slice(last.of(&self.received, &self.added));
+        }
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        let wanted = fingerprint(key);
+        self.entries
+            .iter()
+            .position(|entry| entry.fingerprint == wanted && entry.key_text(&self.received, &self.added) == key)
+    }
+}
+
+impl Entry {
+    fn key_text<'a>(&self, received: &'a [u8], added: &'a [u8]) -> &'a str {
+        let key = self.key.of(received, added);
+        let text = key.get(self.key_head as usize..).unwrap_or_default();
+        // Checked when the map was read; keys that were added are texts.
+        core::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// The same headers with the same encoded values in the same order.
+impl PartialEq for HeaderMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other)
+    }
+}
+
+impl Eq for HeaderMap {}
+
+/// Values of the cell layer's own headers; of others only the key, for they may hold tokens.
+impl fmt::Debug for HeaderMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in self {
+            if key.starts_with(HeaderPrefix::CELL.as_str()) {
+                map.entry(&key, &value);
+            } else {
+                map.entry(&key, &format_args!("…"));
+            }
+        }
+        map.finish()
+    }
+}
+
+/// Headers in order; see [`HeaderMap::iter`].
+#[derive(Debug, Clone)]
+pub struct Headers<'a> {
+    map: &'a HeaderMap,
+    entries: core::slice::Iter<'a, Entry>,
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a str, RawValue<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        let (received, added) = (&self.map.received[..], &self.map.added[..]);
+        Some((entry.key_text(received, added), RawValue::from_whole(entry.value.of(received, added))))
+    }
+}
+
+impl<'a> IntoIterator for &'a HeaderMap {
+    type Item = (&'a str, RawValue<'a>);
+    type IntoIter = Headers<'a>;
+
+    fn into_iter(self) -> Headers<'a> {
+        self.iter()
+    }
+}

@@ -1,0 +1,157 @@
+//! How each kind of message is begun: which headers, in which order.
+//!
+//! The order is the reference's. No receiver depends on it; it makes captures of both comparable line by line. Headers
+//! of the application come first, those of authentication are added afterwards, and [`Message::finish`] writes the last.
+
+use fedcell_auth::UnixTime;
+use fedcell_protocol_defs::cell::{ErrorText, HeaderKey, MessageType, ReturnCode, ReturnReason};
+
+use super::{Message, Payload};
+use crate::address::Fqcn;
+use crate::clock;
+use crate::headers::{HeaderMap, HeaderValue, Texts};
+
+/// What the sender of a request decides.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "these are the headers of a request")]
+pub struct RequestHead<'a> {
+    /// This cell.
+    pub origin: Fqcn<'a>,
+    /// The cell that is to have the request.
+    pub destination: Fqcn<'a>,
+    /// The neighbour that gets it first.
+    pub next_hop: Fqcn<'a>,
+    /// First half of the dispatch key.
+    pub channel: &'a str,
+    /// Second half of the dispatch key.
+    pub topic: &'a str,
+    /// The id that replies will bear. None sends and forgets: no reply is expected.
+    pub request_id: Option<&'a str>,
+    /// Whether the payload is to be sealed end to end.
+    pub is_secure: bool,
+    /// Whether a failure to deliver is not worth a warning.
+    pub is_optional: bool,
+}
+
+/// What the sender of a reply decides.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "these are the headers of a reply")]
+pub struct ReplyHead<'a> {
+    /// This cell.
+    pub origin: Fqcn<'a>,
+    /// The origin of the request.
+    pub destination: Fqcn<'a>,
+    /// The neighbour over whose connection the request came.
+    pub next_hop: Fqcn<'a>,
+    /// Channel of the request.
+    pub channel: &'a str,
+    /// Topic of the request.
+    pub topic: &'a str,
+    /// The id of the request, or the list of ids that a delayed reply answers at once.
+    pub request_ids: HeaderValue<'a>,
+    /// As in the request.
+    pub is_secure: bool,
+    /// As in the request.
+    pub is_optional: bool,
+}
+
+/// What the cell decides that sends a request back.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "these are the headers of a return")]
+pub struct ReturnHead<'a> {
+    /// This cell.
+    pub origin: Fqcn<'a>,
+    /// The origin of the request, as its header has it.
+    pub destination: &'a str,
+    /// The neighbour over whose connection the request came.
+    pub next_hop: Fqcn<'a>,
+    /// What the request's header of that name holds.
+    pub request_ids: Option<Texts<'a>>,
+    /// Why it goes back.
+    pub reason: ReturnReason<'a>,
+}
+
+impl Message {
+    /// A request, with the headers of the application first.
+    #[must_use]
+    pub fn request(mut headers: HeaderMap, head: &RequestHead<'_>, payload: Payload, now: UnixTime) -> Self {
+        headers.insert(HeaderKey::TOPIC, head.topic);
+        headers.insert(HeaderKey::CHANNEL, head.channel);
+        headers.insert(HeaderKey::DESTINATION, head.destination);
+        match head.request_id {
+            Some(id) => {
+                headers.insert(HeaderKey::REQ_ID, id);
+                headers.insert(HeaderKey::REPLY_EXPECTED, true);
+                headers.insert(HeaderKey::SECURE, head.is_secure);
+                headers.insert(HeaderKey::OPTIONAL, head.is_optional);
+            }
+            None => {
+                headers.insert(HeaderKey::REPLY_EXPECTED, false);
+                headers.insert(HeaderKey::OPTIONAL, head.is_optional);
+                headers.insert(HeaderKey::SECURE, head.is_secure);
+            }
+        }
+        headers.insert(HeaderKey::FROM_CELL, head.origin);
+        headers.insert(HeaderKey::TO_CELL, head.next_hop);
+        headers.insert(HeaderKey::ORIGIN, head.origin);
+        headers.insert(HeaderKey::MSG_TYPE, MessageType::REQ.as_str());
+        headers.begin_route(head.origin, clock::seconds(now));
+        Self::new(headers, payload)
+    }
+
+    /// A reply, with the headers of the application first; a return code among them counts, otherwise it is ok.
+    #[must_use]
+    pub fn reply(mut headers: HeaderMap, head: &ReplyHead<'_>, payload: Payload, now: UnixTime) -> Self {
+        if !headers.contains(HeaderKey::RETURN_CODE) {
+            headers.insert(HeaderKey::RETURN_CODE, ReturnCode::OK.as_str());
+        }
+        headers.insert(HeaderKey::SECURE, head.is_secure);
+        headers.insert(HeaderKey::OPTIONAL, head.is_optional);
+        headers.insert(HeaderKey::CHANNEL, head.channel);
+        headers.insert(HeaderKey::TOPIC, head.topic);
+        headers.insert(HeaderKey::FROM_CELL, head.origin);
+        headers.insert(HeaderKey::TO_CELL, head.next_hop);
+        headers.insert(HeaderKey::ORIGIN, head.origin);
+        headers.insert(HeaderKey::DESTINATION, head.destination);
+        headers.insert(HeaderKey::REQ_ID, head.request_ids);
+        headers.insert(HeaderKey::MSG_TYPE, MessageType::REPLY.as_str());
+        headers.begin_route(head.origin, clock::seconds(now));
+        Self::new(headers, payload)
+    }
+
+    /// The message that takes a request back to its origin because it could not be forwarded: all its headers, no
+    /// payload.
+    #[must_use]
+    pub fn cannot_forward(original: &HeaderMap, head: &ReturnHead<'_>, now: UnixTime) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderKey::RETURN_CODE, ReturnCode::COMM_ERROR.as_str());
+        headers.insert(HeaderKey::ERROR, ErrorText::CANNOT_FORWARD.as_str());
+        Self::returned(headers, original, head, Payload::empty(), now)
+    }
+
+    /// A message that takes a request back to its origin, beginning with the headers of whoever took it out.
+    #[must_use]
+    pub fn returned(
+        mut headers: HeaderMap,
+        original: &HeaderMap,
+        head: &ReturnHead<'_>,
+        payload: Payload,
+        now: UnixTime,
+    ) -> Self {
+        headers.insert(HeaderKey::ORIGINAL_HEADERS, original);
+        headers.insert(HeaderKey::FROM_CELL, head.origin);
+        headers.insert(HeaderKey::TO_CELL, head.next_hop);
+        headers.insert(HeaderKey::ORIGIN, head.origin);
+        headers.insert(HeaderKey::DESTINATION, head.destination);
+        let ids: Vec<&str> = match head.request_ids {
+            Some(ids) => ids.iter().collect(),
+            // The reference sends the empty text for a request without an id.
+            None => vec![""],
+        };
+        headers.insert(HeaderKey::REQ_ID, ids.as_slice());
+        headers.insert(HeaderKey::MSG_TYPE, MessageType::RETURN.as_str());
+        headers.begin_route(head.origin, clock::seconds(now));
+        headers.insert(HeaderKey::RETURN_REASON, head.reason.as_str());
+        Self::new(headers, payload)
+    }
+}
