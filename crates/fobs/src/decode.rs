@@ -34,7 +34,8 @@ pub fn decode_within(segments: &[Bytes], budget: &Budget) -> Result<Value, Error
     let depth = ledger.depth();
     let mut sections = Sections::split(reader, &mut ledger)?;
     let mut decoder = Decoder { ledger, sections: &mut sections };
-    let value = decoder.value(depth)?;
+    let mut value = Value::Null;
+    decoder.value(depth, &mut value)?;
     match sections.main.remaining() {
         0 => Ok(value),
         count => Err(Error::at(ErrorKind::TrailingBytes { count }, sections.main.offset())),
@@ -55,35 +56,44 @@ pub(crate) struct Decoder<'d, 'a> {
     pub(crate) sections: &'d mut Sections<'a>,
 }
 
+// Values are decoded into their place: passing 40 bytes through results costs more than decoding them.
 impl Decoder<'_, '_> {
     /// Decodes one value that may hold `depth` further levels.
     #[inline]
-    fn value(&mut self, depth: usize) -> Result<Value, Error> {
+    fn value(&mut self, depth: usize, out: &mut Value) -> Result<(), Error> {
         let start = self.sections.main.offset();
         self.ledger.item().map_err(|error| error.or_at(start))?;
-        match self.sections.main.head()? {
-            Head::Str(len) => self.text(len, start).map(Value::Str),
-            Head::Int(number) => Ok(Value::Int(number)),
-            Head::Float(number) => Ok(Value::Float(number)),
-            Head::Bool(bit) => Ok(Value::Bool(bit)),
-            Head::Null => Ok(Value::Null),
-            Head::Map(len) => self.map(len, depth, start),
-            Head::Array(len) => self.list(len, depth, start),
-            Head::Bin(len) => Ok(Value::Bytes(self.sections.main.blob(len as usize, &mut self.ledger)?)),
-            Head::UInt(number) => Ok(Value::UInt(number)),
+        *out = match self.sections.main.head()? {
+            Head::Str(len) => return self.text(len, start, out),
+            Head::Map(len) => return self.map(len, depth, start, out),
+            Head::Array(len) => return self.list(len, depth, start, out),
+            Head::Int(number) => Value::Int(number),
+            Head::Float(number) => Value::Float(number),
+            Head::Bool(bit) => Value::Bool(bit),
+            Head::Null => Value::Null,
+            Head::Bin(len) => Value::Bytes(self.sections.main.blob(len as usize, &mut self.ledger)?),
+            Head::UInt(number) => Value::UInt(number),
             Head::Ext(code, len) => {
-                self.ledger.heap(size_of::<Ext>()).map_err(|error| error.or_at(start))?;
+                self.ledger.vec::<Ext>(1).map_err(|error| error.or_at(start))?;
                 let data = self.sections.main.blob(len as usize, &mut self.ledger)?;
-                Ok(Value::Ext(Box::new(Ext { code, data })))
+                Value::Ext(Box::new(Ext { code, data }))
             }
-            Head::Reserved => Err(Error::at(ErrorKind::ReservedByte, start)),
-        }
+            Head::Reserved => return Err(Error::at(ErrorKind::ReservedByte, start)),
+        };
+        Ok(())
+    }
+
+    /// Decodes a value that stands by itself.
+    fn single(&mut self, depth: usize) -> Result<Value, Error> {
+        let mut value = Value::Null;
+        self.value(depth, &mut value)?;
+        Ok(value)
     }
 
     #[inline]
-    fn text(&mut self, len: u32, start: usize) -> Result<Text, Error> {
+    fn text(&mut self, len: u32, start: usize, out: &mut Value) -> Result<(), Error> {
         self.ledger.text_length(len as usize).map_err(|error| error.or_at(start))?;
-        self.sections.main.text(len as usize, &mut self.ledger)
+        self.sections.main.text_value(len as usize, &mut self.ledger, out)
     }
 
     /// Takes the price of a level, and of `declared` parts of `size` bytes each, before any of it is allocated.
@@ -102,7 +112,7 @@ impl Decoder<'_, '_> {
         depth.checked_sub(1).ok_or_else(|| Error::at(ErrorKind::Depth { limit: self.ledger.depth() }, start))
     }
 
-    fn list(&mut self, len: u32, depth: usize, start: usize) -> Result<Value, Error> {
+    fn list(&mut self, len: u32, depth: usize, start: usize, out: &mut Value) -> Result<(), Error> {
         let depth = self.enter(depth, "list", len, 1, start)?;
         if len >= Numbers::LEAST
             && let Some(size) = self.sections.main.measure_plain(len)
@@ -112,22 +122,25 @@ impl Decoder<'_, '_> {
                 .and_then(|()| self.ledger.vec::<Numbers>(1))
                 .map_err(|error| error.or_at(start))?;
             let items = self.sections.main.joined(size, &mut self.ledger)?;
-            return Ok(Value::Numbers(Box::new(Numbers::from_checked(items, len))));
+            *out = Value::Numbers(Box::new(Numbers::from_checked(items, len)));
+            return Ok(());
         }
         self.ledger.vec::<Value>(len as usize).map_err(|error| error.or_at(start))?;
         let mut items = Vec::with_capacity(len as usize);
         for at in 0..len {
-            items.push(self.value(depth).map_err(|error| error.in_item(at as usize))?);
+            self.value(depth, items.push_mut(Value::Null)).map_err(|error| error.in_item(at as usize))?;
         }
-        Ok(Value::List(items))
+        *out = Value::List(items);
+        Ok(())
     }
 
-    fn map(&mut self, len: u32, depth: usize, start: usize) -> Result<Value, Error> {
+    fn map(&mut self, len: u32, depth: usize, start: usize, out: &mut Value) -> Result<(), Error> {
         let depth = self.enter(depth, "map", len, 2, start)?;
         if len > 0 && self.sections.main.take_if(&key::PACKED_TYPE) {
             self.ledger.item().map_err(|error| error.or_at(start))?;
             let envelope = self.envelope(len - 1, depth, start)?;
-            return self.recompose(envelope).map_err(|error| error.or_at(start));
+            *out = self.recompose(envelope).map_err(|error| error.or_at(start))?;
+            return Ok(());
         }
         self.ledger
             .vec::<(Value, Value)>(len as usize)
@@ -136,29 +149,30 @@ impl Decoder<'_, '_> {
         let mut entries = Vec::with_capacity(len as usize);
         let mut typed = false;
         for _ in 0..len {
-            let key = self.key(depth)?;
-            typed |= is_key(&key, key::TYPE);
-            let value = self.value(depth).map_err(|error| in_entry(error, &key))?;
-            entries.push((key, value));
+            let (key, value) = entries.push_mut((Value::Null, Value::Null));
+            self.key(depth, key)?;
+            typed |= is_key(key, key::TYPE);
+            self.value(depth, value).map_err(|error| in_entry(error, key))?;
         }
-        let entries = distinct::merge_repeated(entries);
-        if typed {
+        distinct::merge_repeated(&mut entries);
+        *out = if typed {
             let envelope = self.envelope_of(entries, start)?;
-            return self.recompose(envelope).map_err(|error| error.or_at(start));
-        }
-        Ok(Value::Map(Map::from_distinct(entries)))
+            self.recompose(envelope).map_err(|error| error.or_at(start))?
+        } else {
+            Value::Map(Map::from_distinct(entries))
+        };
+        Ok(())
     }
 
-    fn key(&mut self, depth: usize) -> Result<Value, Error> {
+    #[inline]
+    fn key(&mut self, depth: usize, out: &mut Value) -> Result<(), Error> {
         let start = self.sections.main.offset();
-        let key = self.value(depth)?;
-        match &key {
-            Value::Str(text) => self.ledger.key_length(text.len()).map_err(|error| error.or_at(start))?,
-            Value::Int(_) => {}
-            other if other.is_hashable() => {}
-            other => return Err(Error::at(ErrorKind::Unhashable { found: other.kind() }, start)),
+        self.value(depth, out)?;
+        match out {
+            Value::Str(text) => self.ledger.key_length(text.len()).map_err(|error| error.or_at(start)),
+            other if other.is_hashable() => Ok(()),
+            other => Err(Error::at(ErrorKind::Unhashable { found: other.kind() }, start)),
         }
-        Ok(key)
     }
 
     /// Decodes the entries of an envelope whose first key has been taken, without a map in between.
@@ -168,21 +182,22 @@ impl Decoder<'_, '_> {
         for _ in 0..left {
             if self.sections.main.take_if(&key::PACKED_DATA) {
                 self.ledger.item().map_err(|error| error.or_at(start))?;
-                data = Some(self.value(depth)?);
+                data = Some(self.single(depth)?);
             } else if self.sections.main.take_if(&key::PACKED_DECOMPOSER) {
                 self.ledger.item().map_err(|error| error.or_at(start))?;
                 decomposer = self.decomposer(depth)?;
             } else {
                 // Not as the reference writes it, but allowed: long heads, repeated keys, keys that nobody knows.
-                let key = self.key(depth)?;
+                let mut key = Value::Null;
+                self.key(depth, &mut key)?;
                 if is_key(&key, key::TYPE) {
                     type_name = self.name(depth)?;
                 } else if is_key(&key, key::DATA) {
-                    data = Some(self.value(depth)?);
+                    data = Some(self.single(depth)?);
                 } else if is_key(&key, key::DECOMPOSER) {
                     decomposer = self.decomposer(depth)?;
                 } else {
-                    let value = self.value(depth).map_err(|error| in_entry(error, &key))?;
+                    let value = self.single(depth).map_err(|error| in_entry(error, &key))?;
                     // The vector may have grown to twice what it holds, and have been moved.
                     self.ledger.vec::<(Value, Value)>(4).map_err(|error| error.or_at(start))?;
                     extra.push((key, value));
@@ -193,7 +208,8 @@ impl Decoder<'_, '_> {
             return Err(Error::at(ErrorKind::EnvelopeData { type_name }, start));
         };
         self.ledger.heap(distinct::table_bytes(extra.len())).map_err(|error| error.or_at(start))?;
-        Ok(Envelope { type_name, data, decomposer, extra: Map::from_distinct(distinct::merge_repeated(extra)) })
+        distinct::merge_repeated(&mut extra);
+        Ok(Envelope { type_name, data, decomposer, extra: Map::from_distinct(extra) })
     }
 
     /// The parts of an envelope that came as a map with its keys in another order.
@@ -224,7 +240,7 @@ impl Decoder<'_, '_> {
         let start = self.sections.main.offset();
         match self.interned() {
             Some(name) => Ok(name),
-            None => as_name(self.value(depth)?).map_err(|error| error.or_at(start)),
+            None => as_name(self.single(depth)?).map_err(|error| error.or_at(start)),
         }
     }
 
@@ -232,7 +248,7 @@ impl Decoder<'_, '_> {
         let start = self.sections.main.offset();
         match self.interned() {
             Some(name) => Ok(Some(name)),
-            None => as_decomposer(self.value(depth)?).map_err(|error| error.or_at(start)),
+            None => as_decomposer(self.single(depth)?).map_err(|error| error.or_at(start)),
         }
     }
 

@@ -20,24 +20,35 @@ const fn slots(entries: usize) -> usize {
 /// Merges entries with equal keys: the first place, the last value.
 ///
 /// Keys are equal as in Python, where the numbers 1, 1.0 and `True` are one key.
-pub(crate) fn merge_repeated(mut entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
+pub(crate) fn merge_repeated(entries: &mut Vec<(Value, Value)>) {
     let mut merged = Merged::default();
     if entries.len() <= FEW {
-        for again in 1..entries.len() {
+        let mut seen = 0;
+        for again in 0..entries.len() {
             let Some((earlier, [(key, value), ..])) = entries.split_at_mut_checked(again) else { break };
-            if let Some((at, first)) = earlier.iter_mut().enumerate().find(|(_, (other, _))| same_key(other, key)) {
+            let sign = sign(key);
+            if seen & sign != 0
+                && let Some((at, first)) = earlier.iter_mut().enumerate().find(|(_, (other, _))| same_key(other, key))
+            {
                 merged.take(at, again, &mut first.1, value);
             }
+            seen |= sign;
         }
     } else {
-        merge_through_table(&mut entries, &mut merged);
+        merge_through_table(entries, &mut merged);
     }
-    if merged.gone.is_empty() {
-        return entries;
+    if !merged.gone.is_empty() {
+        let mut gone = merged.gone.into_iter();
+        entries.retain(|_| !gone.next().unwrap_or(false));
     }
-    let mut gone = merged.gone.into_iter();
-    entries.retain(|_| !gone.next().unwrap_or(false));
-    entries
+}
+
+/// One of 64 bits for a text key, all of them for another: keys without a bit in common are different.
+fn sign(key: &Value) -> u64 {
+    let Value::Str(text) = key else { return u64::MAX };
+    let bytes = text.as_bytes();
+    let ends = bytes.first().unwrap_or(&0).wrapping_add(*bytes.last().unwrap_or(&0));
+    1 << (usize::from(ends).wrapping_add(bytes.len().wrapping_mul(7)) & 63)
 }
 
 /// Which entries have been merged into an earlier one; empty as long as none has, which is the rule.
@@ -139,9 +150,10 @@ mod tests {
 
     #[track_caller]
     fn check(keys: Vec<Value>, expected: &[(Value, i64)]) {
-        let entries = keys.into_iter().enumerate().map(|(at, key)| (key, Value::from(at as i64))).collect();
+        let mut entries = keys.into_iter().enumerate().map(|(at, key)| (key, Value::from(at as i64))).collect();
         let expected: Vec<_> = expected.iter().map(|(key, value)| (key.clone(), Value::Int(*value))).collect();
-        assert_eq!(merge_repeated(entries), expected);
+        merge_repeated(&mut entries);
+        assert_eq!(entries, expected);
     }
 
     #[test]
@@ -158,7 +170,8 @@ mod tests {
     fn many_keys_go_through_the_table() {
         let mut keys: Vec<_> = (0..100).map(Value::Int).collect();
         keys.push(Value::Int(7));
-        let merged = merge_repeated(keys.into_iter().map(|key| (key.clone(), key)).collect());
+        let mut merged = keys.into_iter().map(|key| (key.clone(), key)).collect();
+        merge_repeated(&mut merged);
         assert_eq!(merged.len(), 100);
         let mut keys: Vec<_> = (0..100).map(|at| Value::from(format!("key-{}", at % 50).as_str())).collect();
         keys.dedup();

@@ -122,8 +122,9 @@ impl IntoIterator for Map {
 /// A key that comes twice keeps its first place and its last value.
 impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Map {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let entries: Vec<_> = entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self(crate::distinct::merge_repeated(entries))
+        let mut entries = entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        crate::distinct::merge_repeated(&mut entries);
+        Self(entries)
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::budget::Ledger;
 use crate::error::{Error, ErrorKind};
 use crate::msgpack::{self, Head, MAX_HEAD};
-use crate::{Blob, Numbers, Text};
+use crate::{Blob, Numbers, Text, Value};
 
 /// A position in a row of segments, and an end.
 #[derive(Clone, Debug)]
@@ -178,23 +178,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a text.
+    /// Takes a text into its place.
     #[inline]
-    pub(crate) fn text(&mut self, len: usize, ledger: &mut Ledger<'_>) -> Result<Text, Error> {
+    pub(crate) fn text_value(&mut self, len: usize, ledger: &mut Ledger<'_>, out: &mut Value) -> Result<(), Error> {
         if let Some((bytes, rest)) = self.window.split_at_checked(len) {
             if let Err(error) = core::str::from_utf8(bytes) {
                 return Err(Error::at(ErrorKind::NotUtf8(error), self.offset() + error.valid_up_to()));
             }
-            let text = match Text::inline(bytes) {
-                Some(text) => text,
-                None => Text::from_utf8_checked(self.current.slice_ref(bytes)),
+            *out = match Text::inline_at_start(self.window, len) {
+                Some(text) => Value::Str(text),
+                None => Value::Str(Text::from_utf8_checked(self.current.slice_ref(bytes))),
             };
             self.window = rest;
             if rest.is_empty() {
                 self.refill();
             }
-            return Ok(text);
+            return Ok(());
         }
+        *out = Value::Str(self.cut_text(len, ledger)?);
+        Ok(())
+    }
+
+    /// Takes a text.
+    pub(crate) fn text(&mut self, len: usize, ledger: &mut Ledger<'_>) -> Result<Text, Error> {
+        let mut text = Value::Null;
+        self.text_value(len, ledger, &mut text)?;
+        match text {
+            Value::Str(text) => Ok(text),
+            _ => Ok(Text::EMPTY),
+        }
+    }
+
+    /// Takes a text that a cut between segments goes through.
+    #[cold]
+    fn cut_text(&mut self, len: usize, ledger: &mut Ledger<'_>) -> Result<Text, Error> {
         let start = self.offset();
         let bytes = self.joined(len, ledger)?;
         Text::from_utf8(bytes)

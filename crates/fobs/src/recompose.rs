@@ -69,7 +69,8 @@ impl Decoder<'_, '_> {
             }
             entries.push((key, value));
         }
-        Ok(Value::OrderedDict(Map::from_distinct(distinct::merge_repeated(entries))))
+        distinct::merge_repeated(&mut entries);
+        Ok(Value::OrderedDict(Map::from_distinct(entries)))
     }
 
     fn array(&mut self, data: Value) -> Result<Value, Error> {

@@ -54,6 +54,19 @@ impl Text {
         Some(Self(Repr::Inline { len, buffer }))
     }
 
+    /// A short text at the beginning of some bytes, which the caller has checked to be UTF-8.
+    ///
+    /// Copies a row of bytes of a fixed size if there are that many: what follows the text is not looked at again.
+    #[inline]
+    pub(crate) fn inline_at_start(bytes: &[u8], len: usize) -> Option<Self> {
+        match bytes.first_chunk::<INLINE>() {
+            Some(chunk) if len <= INLINE => {
+                Some(Self(Repr::Inline { len: len.to_le_bytes()[0], buffer: *chunk }))
+            }
+            _ => Self::inline(bytes.get(..len)?),
+        }
+    }
+
     /// The text as bytes; costs nothing, unlike [`as_str`](Self::as_str).
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
