@@ -2,14 +2,30 @@
 
 use std::process::ExitCode;
 
+pub mod auth;
+pub mod cell;
+pub mod figures;
 pub mod fobs;
+pub mod memory;
 
 /// What a subject's run returns: nothing, or why it could not be measured.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] = &[("fobs", fobs::run)];
+const SUBJECTS: &[crate::Subject] = &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run)];
 
-/// Runs the subjects named by the arguments, or all.
-pub fn main(subjects: &[String]) -> ExitCode {
-    crate::run_subjects("bench", SUBJECTS, subjects)
+/// Runs the subjects named by the arguments, or all; or is one of the processes that a benchmark started.
+#[expect(clippy::print_stderr, reason = "a peer's standard output is for its results")]
+pub fn main(arguments: &[String]) -> ExitCode {
+    if let Some((first, rest)) = arguments.split_first()
+        && first == cell::PEER
+    {
+        return cell::peer(rest).map_or_else(
+            |error| {
+                eprintln!("bench {first}: {error:?}");
+                ExitCode::FAILURE
+            },
+            |()| ExitCode::SUCCESS,
+        );
+    }
+    crate::run_subjects("bench", SUBJECTS, arguments)
 }
