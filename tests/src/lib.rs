@@ -1,8 +1,10 @@
 //! Everything that needs more than one crate: golden data, interop with the reference, simulation, fuzz corpora.
 
 pub mod bench;
+pub mod fuzz;
 pub mod interop;
 mod random;
+pub mod raw;
 pub mod reference;
 
 use std::process::ExitCode;

@@ -1,0 +1,13 @@
+//! What the fuzz targets do with their bytes, one module per subject.
+//!
+//! The targets themselves (`tests/fuzz`) are a package outside of the workspace, as they need libFuzzer; the functions
+//! stand here so that `cargo test` runs the committed corpora through them as well.
+
+pub mod auth;
+
+/// A target's name, which is also the folder of its corpus in `tests/fuzz/corpus`, and what it does with its bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] =
+    &[("auth_certificate", auth::certificate), ("auth_challenge", auth::challenge), ("auth_envelope", auth::envelope)];
