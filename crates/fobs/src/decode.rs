@@ -177,7 +177,7 @@ impl Decoder<'_, '_> {
 
     /// Decodes the entries of an envelope whose first key has been taken, without a map in between.
     fn envelope(&mut self, left: u32, depth: usize, start: usize) -> Result<Envelope, Error> {
-        let mut type_name = self.name(depth)?;
+        let mut type_name = self.name(depth).map_err(|error| error.or_at(start))?;
         let (mut data, mut decomposer, mut extra) = (None, None, Vec::new());
         for _ in 0..left {
             if self.sections.main.take_if(&key::PACKED_DATA) {
@@ -185,17 +185,17 @@ impl Decoder<'_, '_> {
                 data = Some(self.single(depth)?);
             } else if self.sections.main.take_if(&key::PACKED_DECOMPOSER) {
                 self.ledger.item().map_err(|error| error.or_at(start))?;
-                decomposer = self.decomposer(depth)?;
+                decomposer = self.decomposer(depth).map_err(|error| error.or_at(start))?;
             } else {
                 // Not as the reference writes it, but allowed: long heads, repeated keys, keys that nobody knows.
                 let mut key = Value::Null;
                 self.key(depth, &mut key)?;
                 if is_key(&key, key::TYPE) {
-                    type_name = self.name(depth)?;
+                    type_name = self.name(depth).map_err(|error| error.or_at(start))?;
                 } else if is_key(&key, key::DATA) {
                     data = Some(self.single(depth)?);
                 } else if is_key(&key, key::DECOMPOSER) {
-                    decomposer = self.decomposer(depth)?;
+                    decomposer = self.decomposer(depth).map_err(|error| error.or_at(start))?;
                 } else {
                     let value = self.single(depth).map_err(|error| in_entry(error, &key))?;
                     // The vector may have grown to twice what it holds, and have been moved.
@@ -237,18 +237,16 @@ impl Decoder<'_, '_> {
 
     /// The name of a type.
     fn name(&mut self, depth: usize) -> Result<Text, Error> {
-        let start = self.sections.main.offset();
         match self.interned() {
             Some(name) => Ok(name),
-            None => as_name(self.single(depth)?).map_err(|error| error.or_at(start)),
+            None => as_name(self.single(depth)?),
         }
     }
 
     fn decomposer(&mut self, depth: usize) -> Result<Option<Text>, Error> {
-        let start = self.sections.main.offset();
         match self.interned() {
             Some(name) => Ok(Some(name)),
-            None => as_decomposer(self.single(depth)?).map_err(|error| error.or_at(start)),
+            None => as_decomposer(self.single(depth)?),
         }
     }
 
@@ -285,8 +283,10 @@ fn as_decomposer(value: Value) -> Result<Option<Text>, Error> {
 
 /// The error, seen from the map that has the failing value under this key.
 #[cold]
-fn in_entry(error: Error, key: &Value) -> Error {
-    match key {
+fn in_entry(error: Error, name: &Value) -> Error {
+    match name {
+        // The way through an envelope is not a step: it leads to what the envelope stands for.
+        Value::Str(name) if name.as_bytes() == key::DATA => error,
         Value::Str(name) => error.in_field(name.clone()),
         Value::Int(number) => error.in_field(number.to_string()),
         Value::Enum(member) => error.in_field(member.member.clone()),

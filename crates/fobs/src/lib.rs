@@ -23,6 +23,7 @@ mod recompose;
 mod section;
 mod sink;
 mod text;
+pub mod typed;
 mod value;
 mod walk;
 

@@ -313,8 +313,14 @@ mod tests {
     #[test]
     fn a_value_is_skipped_whole_or_not_at_all() {
         let values: [&[u8]; 8] = [
-            b"\x07", b"\xc0", b"\xa2ab", b"\xc4\x01\x00", b"\x92\x01\x91\x02", b"\x81\xa1a\x82\x01\x02\x03\x04",
-            b"\xd4\x05\x00", b"\xcb\0\0\0\0\0\0\0\0",
+            b"\x07",
+            b"\xc0",
+            b"\xa2ab",
+            b"\xc4\x01\x00",
+            b"\x92\x01\x91\x02",
+            b"\x81\xa1a\x82\x01\x02\x03\x04",
+            b"\xd4\x05\x00",
+            b"\xcb\0\0\0\0\0\0\0\0",
         ];
         for value in values {
             assert_eq!(skip(&[value, b"rest"].concat()), Some(b"rest".as_slice()), "{value:?}");

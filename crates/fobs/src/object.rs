@@ -9,7 +9,7 @@ use crate::{Blob, Map, Text, Value};
 /// A typed object in its reduced form, as the wire has it.
 ///
 /// This is how a type that the crate has no variant for is held, whether somebody knows it or nobody: it is never
-/// loaded or guessed, and goes out again as it came in. [`FromFobs`](crate::FromFobs) turns the known ones into types.
+/// loaded or guessed, and goes out again as it came in. [`FobsType`](crate::typed::FobsType) turns the known ones into types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     pub(crate) type_name: Text,

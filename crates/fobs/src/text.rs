@@ -60,9 +60,7 @@ impl Text {
     #[inline]
     pub(crate) fn inline_at_start(bytes: &[u8], len: usize) -> Option<Self> {
         match bytes.first_chunk::<INLINE>() {
-            Some(chunk) if len <= INLINE => {
-                Some(Self(Repr::Inline { len: len.to_le_bytes()[0], buffer: *chunk }))
-            }
+            Some(chunk) if len <= INLINE => Some(Self(Repr::Inline { len: len.to_le_bytes()[0], buffer: *chunk })),
             _ => Self::inline(bytes.get(..len)?),
         }
     }

@@ -1,7 +1,5 @@
 //! What the test binaries of this crate share.
 
-#![allow(dead_code, reason = "each binary uses a part of it")]
-
 mod notation;
 
 use std::path::Path;

@@ -1,11 +1,9 @@
 //! Containers that the reference made: each decodes to the object that it noted, and encodes back to the same bytes.
 
-mod support;
-
+use crate::support::{datum_ids, note, testdata};
 use bytes::Bytes;
 use fedcell_fobs::{ArrayPolicy, ByReference, DatumIds, DownloadRef, Encoder, Value, decode};
 use serde_json::Value as Json;
-use support::{datum_ids, note, testdata};
 
 /// Decodes a container as it is, and cut into segments at every place of interest; returns what it holds.
 #[track_caller]
