@@ -16,3 +16,4 @@ pub mod stats;
 pub mod request;
 pub mod adhoc;
 pub mod transit;
+pub mod link;

@@ -295,6 +295,20 @@ impl HeaderMap {
         self.received.len() + self.added.len() + 5
     }
 
+    /// Exactly how many bytes [`write_to`](Self::write_to) will append.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        if self.is_as_received {
+            return self.received.len();
+        }
+        let mut head = Vec::new();
+        msgpack::put_map_head(&mut head, length(self.entries.len()));
+        head.len() + self.entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum::<usize>()
+    }
+
     /// Appends the headers as a frame carries them: nothing at all if there are none.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         if !self.is_empty() {

@@ -24,6 +24,11 @@ impl Span {
         Self { store, start: narrow(start), end: narrow(end) }
     }
 
+    /// How many bytes.
+    pub(super) fn len(self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.start)).unwrap_or(usize::MAX)
+    }
+
     /// The bytes of the range.
     pub(super) fn of<'a>(self, received: &'a [u8], added: &'a [u8]) -> &'a [u8] {
         let bytes = match self.store {

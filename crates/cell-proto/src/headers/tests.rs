@@ -15,6 +15,7 @@ fn encode(map: &HeaderMap) -> Vec<u8> {
     let mut out = Vec::new();
     map.write_to(&mut out);
     assert!(out.len() <= map.size_hint(), "{} > {}", out.len(), map.size_hint());
+    assert_eq!(out.len(), map.encoded_len());
     out
 }
 
