@@ -64,9 +64,13 @@ mod tests {
         map.insert("b", 2);
         assert_eq!(map.get_mut("a"), Some(&mut 1));
         map.insert("c", 3);
-        assert_eq!((map.len(), map.get_mut("b"), map.get_mut("a")), (2, None, Some(&mut 1)));
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.get_mut("b"), None);
+        assert_eq!(map.get_mut("a"), Some(&mut 1));
         map.insert("a", 4);
-        assert_eq!((map.len(), map.get_mut("c"), map.get_mut("a")), (2, Some(&mut 3), Some(&mut 4)));
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.get_mut("c"), Some(&mut 3));
+        assert_eq!(map.get_mut("a"), Some(&mut 4));
         map.remove("a");
         assert_eq!(map.len(), 1);
     }

@@ -37,11 +37,11 @@ impl TryRng for Scripted {
     type Error = core::convert::Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        unimplemented!("machines fill bytes")
+        panic!("machines fill bytes")
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        unimplemented!("machines fill bytes")
+        panic!("machines fill bytes")
     }
 
     fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {

@@ -1,6 +1,6 @@
 //! Reading certificates and keys: fields, errors that name file and field, the kit report.
 
-use std::error::Error as _;
+use core::error::Error as _;
 use std::path::Path;
 
 use fedcell_auth::UnixTime;
