@@ -102,7 +102,7 @@ fn nothing_that_the_suite_says_holds_a_secret() {
     assert!(forms(b"verification failed").iter().any(|form| said.contains(form)));
 
     let secrets = crate::support::all_secrets();
-    assert!(secrets.len() > 1000, "only {} secrets were issued", secrets.len());
+    assert!(secrets.len() > 200, "only {} secrets were issued", secrets.len());
     for secret in &secrets {
         for form in forms(secret) {
             assert!(!said.contains(&form), "a secret of {} bytes was said: {form}", secret.len());
