@@ -8,10 +8,17 @@
 //!  a reply to no request: late    from a cell that was not asked: unexpected    once more: second
 //! ```
 
+mod body;
+pub mod bulk;
+mod failure;
 mod id;
+mod outgoing;
 mod pending;
 
+pub use body::{Body, Reply};
+pub use failure::Failure;
 pub use id::{IdSource, RequestId};
+pub use outgoing::{Outgoing, TargetMessage};
 pub use pending::{Expired, PendingRequests, Refused, Resolution};
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub struct Expired {
     pub id: RequestId,
     /// The target that did not answer.
     pub target: FqcnBuf,
+    /// How many more targets of the request end with it, behind this one.
+    pub open: usize,
 }
 
 /// A request cannot wait. The caller's fault.
@@ -142,9 +144,13 @@ impl PendingRequests {
         Resolution::Answers { id, target, waited, open }
     }
 
-    /// Takes a target out for which the message could not be sent. False if it was not open.
-    pub fn fail(&mut self, id: &RequestId, target: Fqcn<'_>) -> bool {
-        matches!(self.resolve(UnixTime::from_secs(0), id.as_str(), target), Resolution::Answers { .. })
+    /// Takes a target out for which the message could not be sent. Gives how many targets are still open, or nothing if
+    /// that one was not.
+    pub fn fail(&mut self, id: &RequestId, target: Fqcn<'_>) -> Option<usize> {
+        match self.resolve(UnixTime::from_secs(0), id.as_str(), target) {
+            Resolution::Answers { open, .. } => Some(open),
+            _ => None,
+        }
     }
 
     /// Whether that target of that request is still waited for.
@@ -170,8 +176,9 @@ impl PendingRequests {
     /// Stops to wait; gives the targets that have not answered. Their replies will be late.
     pub fn cancel(&mut self, id: &RequestId) -> Vec<Expired> {
         let Some(waiting) = self.remove(id) else { return Vec::new() };
-        let open = waiting.targets.into_iter().filter(|(_, open)| *open);
-        open.map(|(target, _)| Expired { id: id.clone(), target }).collect()
+        let targets = waiting.targets.into_iter().filter(|(_, open)| *open).map(|(target, _)| target);
+        let behind = (0..waiting.open).rev();
+        targets.zip(behind).map(|(target, open)| Expired { id: id.clone(), target, open }).collect()
     }
 
     /// All requests that wait, for the end of the cell.

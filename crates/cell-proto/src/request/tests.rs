@@ -56,10 +56,10 @@ fn deadlines_end_what_is_open() {
     assert_eq!(table.next_deadline(), Some(at(3)));
     assert_eq!(table.expire(at(2)), []);
     let names = |expired: Vec<super::Expired>| -> Vec<String> {
-        expired.iter().map(|entry| format!("{} {}", entry.id, entry.target)).collect()
+        expired.iter().map(|entry| format!("{} {} {}", entry.id, entry.target, entry.open)).collect()
     };
-    assert_eq!(names(table.expire(at(3))), ["quick site-1"]);
-    assert_eq!(names(table.expire(at(99))), ["slow site-1", "slow site-2"]);
+    assert_eq!(names(table.expire(at(3))), ["quick site-1 0"]);
+    assert_eq!(names(table.expire(at(99))), ["slow site-1 1", "slow site-2 0"]);
     assert!(table.is_empty());
 }
 
@@ -72,8 +72,8 @@ fn refusals_change_nothing() {
     table.register(&id, at(0), minute, cells(&["x"])).unwrap();
     assert_eq!(table.register(&other, at(0), minute, cells(&["x"])), Err(Refused::Full { limit: 1 }));
     assert_eq!(table.len(), 1);
-    assert!(table.fail(&id, Fqcn::parse("x").unwrap()));
-    assert!(!table.fail(&id, Fqcn::parse("x").unwrap()));
+    assert_eq!(table.fail(&id, Fqcn::parse("x").unwrap()), Some(0));
+    assert_eq!(table.fail(&id, Fqcn::parse("x").unwrap()), None);
     assert!(table.is_empty());
 }
 

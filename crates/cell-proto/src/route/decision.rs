@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::address::{Fqcn, FqcnBuf};
+use crate::headers::Route;
 
 /// Who is connected to this cell: handshake done, and no goodbye said.
 pub trait Neighbours {
@@ -23,6 +24,12 @@ pub struct Unvisited;
 impl Visited for Unvisited {
     fn has_visited(&self, _: Fqcn<'_>) -> bool {
         false
+    }
+}
+
+impl Visited for Route<'_> {
+    fn has_visited(&self, cell: Fqcn<'_>) -> bool {
+        self.contains(cell)
     }
 }
 

@@ -9,8 +9,10 @@
 //! ```
 
 mod decision;
+mod forward;
 
 pub use decision::{Hop, MessageFacts, Neighbours, Obstacle, Unreachable, Unvisited, Visited, next_hop};
+pub use forward::pass_on;
 
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,7 @@ impl CounterPool {
     #[must_use]
     pub fn table(&self, categories: &Categories) -> Table {
         let mut headers = vec![CATEGORY.to_owned()];
-        headers.extend(self.names.iter().map(|name| name.to_string()));
+        headers.extend(self.names.iter().map(ToString::to_string));
         let rows = categories
             .sorted()
             .into_iter()

@@ -1,0 +1,147 @@
+//! What a cell tells its owner.
+
+use crate::address::{Fqcn, FqcnBuf};
+use crate::identity::PeerIdentity;
+use crate::message::Message;
+use crate::request::{Failure, RequestId};
+use crate::route::Unreachable;
+
+use super::ConnectionId;
+use super::sealing::{OpenWork, SealWork};
+
+/// How urgent a message is among those for one neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// Frames of the link itself and goodbyes: before all others.
+    Control,
+    /// Requests, replies, acknowledgements.
+    Message,
+    /// Chunks of streams; others may overtake them.
+    Bulk,
+}
+
+/// Something that has happened to a cell.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A neighbour is connected, and messages go to it from now on.
+    PeerUp {
+        /// Its address.
+        peer: FqcnBuf,
+        /// Its connection.
+        connection: ConnectionId,
+        /// What it has proved.
+        identity: PeerIdentity,
+    },
+    /// A neighbour has said goodbye or its connection is gone; no message is routed to it any more.
+    PeerDown {
+        /// Its address.
+        peer: FqcnBuf,
+    },
+    /// A request for this cell, to be handled. Whoever handles it answers with
+    /// [`send_reply`](super::Exchange::send_reply), or not at all.
+    Request(Box<IncomingRequest>),
+    /// One target of a request of this cell has answered or failed. Comes exactly once for each target.
+    Reply {
+        /// The request.
+        id: RequestId,
+        /// The target.
+        target: FqcnBuf,
+        /// The reply, which may itself say that something failed, or a message of type `return`; or what kept it from
+        /// coming.
+        outcome: Result<Box<Message>, Failure>,
+        /// How many targets of the request have not ended yet.
+        open: usize,
+    },
+    /// A payload has to be sealed before its message can go on. The work comes back with
+    /// [`handle_sealed`](super::Exchange::handle_sealed) or [`handle_seal_failed`](super::Exchange::handle_seal_failed).
+    Seal(Box<SealWork>),
+    /// A payload has to be opened before its message can be handled. The work comes back with
+    /// [`handle_opened`](super::Exchange::handle_opened), or not at all if it cannot be opened.
+    Open(Box<OpenWork>),
+    /// A message of others could not be passed on. The origin of a request that expects a reply has been told; a stream
+    /// whose frame this is can be told with an error of the stream.
+    Undeliverable {
+        /// The message, as it came.
+        message: Box<Message>,
+        /// Why.
+        reason: Unreachable,
+    },
+    /// Another cell offers a direct connection, and the policy is to take offers up.
+    DialOffered {
+        /// The cell at the other end.
+        peer: FqcnBuf,
+        /// Its URL. A peer chose it.
+        url: String,
+    },
+}
+
+/// A request that is to be handled here.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IncomingRequest {
+    /// The request, its payload opened and still encoded.
+    pub message: Message,
+    /// Where the reply goes.
+    pub reply_to: ReplyTo,
+}
+
+/// Where the reply to a request goes: back over the neighbour that handed the request over.
+#[derive(Debug, Clone)]
+pub struct ReplyTo {
+    pub(super) neighbour: FqcnBuf,
+    pub(super) origin: FqcnBuf,
+    pub(super) channel: Box<str>,
+    pub(super) topic: Box<str>,
+    /// The id as it came, to be echoed.
+    pub(super) id: Box<str>,
+    pub(super) expected: bool,
+    pub(super) secure: bool,
+    pub(super) optional: bool,
+    pub(super) offer_url: bool,
+}
+
+impl ReplyTo {
+    /// Whether the requester waits for a reply. If not, one is not sent.
+    #[must_use]
+    pub const fn is_expected(&self) -> bool {
+        self.expected
+    }
+
+    /// The cell that asked.
+    #[must_use]
+    pub fn origin(&self) -> Fqcn<'_> {
+        self.origin.as_fqcn()
+    }
+
+    /// The neighbour that handed the request over.
+    #[must_use]
+    pub fn neighbour(&self) -> Fqcn<'_> {
+        self.neighbour.as_fqcn()
+    }
+
+    /// Channel of the request.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Topic of the request.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+}
+
+/// A message on its way to a neighbour.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outbound {
+    /// The connection that carries it.
+    pub connection: ConnectionId,
+    /// The message, complete.
+    pub message: Message,
+    /// How urgent it is.
+    pub class: Class,
+}

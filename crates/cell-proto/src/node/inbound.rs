@@ -1,0 +1,338 @@
+//! What comes in: checked, filtered, then forwarded, handled or matched with a request.
+
+use fedcell_auth::UnixTime;
+use fedcell_protocol_defs::cell::{
+    CellTopic, Channel, HeaderKey, MessageType, ReturnCode, ReturnReason, StatsCounter, Topic,
+};
+use tracing::{debug, trace};
+
+use super::config::OriginCheck;
+use super::event::{Event, IncomingRequest, ReplyTo};
+use super::exchange::{Dropped, Exchange};
+use super::sealing::OpenWork;
+use crate::address::{Fqcn, FqcnBuf};
+use crate::adhoc::{self, AdhocStep};
+use crate::clock::seconds;
+use crate::filter::{FilterContext, Place, Verdict};
+use crate::headers::HeaderLimits;
+use crate::identity::PeerIdentity;
+use crate::message::{Facts, Message};
+use crate::request::{Body, Reply, Resolution};
+use crate::route::{Hop, MessageFacts, Unreachable, next_hop, pass_on};
+use crate::transit::may_speak_for;
+
+/// The neighbour that handed a message over, by its connection and not by a header.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    pub(super) from: FqcnBuf,
+    pub(super) identity: PeerIdentity,
+}
+
+/// What becomes of a message after the checks.
+enum Step {
+    Drop(Dropped),
+    Forward(FqcnBuf),
+    Stuck(Unreachable),
+    Deliver,
+}
+
+impl Exchange {
+    /// The way of every message: statistics, checks, filters for all, then on or in.
+    pub(super) fn arrive(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
+        if let Err(why) = self.admit(now, arrival, &message) {
+            self.drop_message(why);
+            return;
+        }
+        if !self.filters.is_empty(Place::Incoming)
+            && let Verdict::Refuse(reply) = self.run_filters(now, Place::Incoming, Some(arrival), None, &mut message)
+        {
+            debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");
+            self.drop_message(Dropped::Filtered);
+            return;
+        }
+        if !self.filters.is_empty(Place::Interceptor)
+            && message.headers.text(HeaderKey::MSG_TYPE).ok().flatten() == Some(MessageType::REQ.as_str())
+            && let Verdict::Refuse(reply) = self.run_filters(now, Place::Interceptor, Some(arrival), None, &mut message)
+        {
+            self.send_back(now, arrival, &message, *reply, ReturnReason::INTERCEPT);
+            return;
+        }
+        match self.decide(arrival, &message) {
+            Step::Drop(why) => self.drop_message(why),
+            Step::Forward(next) => self.forward(now, arrival, &next, message),
+            Step::Stuck(reason) => self.give_up(now, arrival, message, reason),
+            Step::Deliver => self.take_in(now, arrival, message),
+        }
+    }
+
+    /// Counts a message and checks what can be checked without a key.
+    fn admit(&mut self, now: UnixTime, arrival: &Arrival, message: &Message) -> Result<(), Dropped> {
+        let me = self.config.address().clone();
+        let facts = message.facts().map_err(|error| {
+            debug!(from = %arrival.from, %error, "dropped a malformed message");
+            Dropped::Malformed
+        })?;
+        let kind = facts.message_type.as_str();
+        let forwarded = facts.origin != me && facts.destination != me;
+        let mut hops = facts.route.hops();
+        if let Some(first) = hops.next() {
+            let sent = first.seconds.unwrap_or_default();
+            let took = seconds(now) - sent;
+            self.stats.record_travel(first.cell, forwarded, kind, facts.channel, facts.topic, took);
+            if hops.count() >= self.config.limits.hops {
+                debug!(from = %arrival.from, origin = %facts.origin, "dropped a message that has passed too many cells");
+                return Err(Dropped::TooManyHops);
+            }
+        }
+        let category = self.stats.category(forwarded, kind, facts.channel, facts.topic);
+        self.stats.count_received(category, StatsCounter::RECEIVED);
+        let trusted = self.config.origin_check == OriginCheck::DangerOff || arrival.from == me;
+        if !trusted && !may_speak_for(me.as_fqcn(), arrival.from.as_fqcn(), facts.origin) {
+            debug!(from = %arrival.from, origin = %facts.origin, "dropped a message with the origin of somebody else");
+            return Err(Dropped::ForgedOrigin);
+        }
+        Ok(())
+    }
+
+    fn decide(&self, arrival: &Arrival, message: &Message) -> Step {
+        // A filter may have changed the headers.
+        let Ok(facts) = message.facts() else { return Step::Drop(Dropped::Malformed) };
+        let about = MessageFacts {
+            transit_required: facts.is_transit_required,
+            route: &facts.route,
+            arrived_from: Some(arrival.from.as_fqcn()),
+        };
+        match next_hop(self.address(), self, facts.destination, &about) {
+            Ok(Hop::Here) => Step::Deliver,
+            Ok(Hop::Neighbour(next)) => Step::Forward(self.owned_neighbour(next)),
+            Err(reason) => Step::Stuck(reason),
+        }
+    }
+
+    fn forward(&mut self, now: UnixTime, arrival: &Arrival, next: &FqcnBuf, mut message: Message) {
+        let me = self.config.address().clone();
+        self.count_forward(&message);
+        if pass_on(&mut message.headers, me.as_fqcn(), next.as_fqcn(), now).is_err() {
+            self.drop_message(Dropped::Malformed);
+            return;
+        }
+        trace!(from = %arrival.from, to = %next, "forwarded");
+        let class = Self::class_of(&message);
+        if let Err(failure) = self.check_size(&message).and_then(|()| self.enqueue(next, message, class)) {
+            debug!(to = %next, %failure, "a message could not be passed on");
+            self.drop_message(Dropped::Undeliverable);
+        }
+    }
+
+    fn count_forward(&mut self, message: &Message) {
+        if let Ok(facts) = message.facts() {
+            let category = self.stats.category(true, facts.message_type.as_str(), facts.channel, facts.topic);
+            self.stats.count_sent(category, StatsCounter::FORWARD);
+            self.stats.count_received(category, StatsCounter::FORWARD);
+            self.stats.record_sent_size(category, message.payload.len());
+        }
+    }
+
+    /// A message of others cannot go on: the requester is told, a stream may be told by the owner.
+    fn give_up(&mut self, now: UnixTime, arrival: &Arrival, message: Message, reason: Unreachable) {
+        debug!(from = %arrival.from, %reason, "cannot forward");
+        self.count_forward(&message);
+        self.drop_message(Dropped::Undeliverable);
+        let is_request = message.facts().is_ok_and(|facts| facts.message_type == MessageType::REQ);
+        if is_request {
+            self.send_back(now, arrival, &message, Reply::cannot_forward(), ReturnReason::CANT_FORWARD);
+        }
+        self.events.push_back(Event::Undeliverable { message: Box::new(message), reason });
+    }
+
+    /// A message for this cell.
+    fn take_in(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
+        let me = self.config.address().clone();
+        if message.headers.push_hop(me.as_fqcn(), seconds(now)).is_err() {
+            self.drop_message(Dropped::Malformed);
+            return;
+        }
+        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
+        let category = self.stats.category(false, facts.message_type.as_str(), facts.channel, facts.topic);
+        self.stats.record_received_size(category, message.payload.len());
+        if facts.is_secure && facts.is_encrypted {
+            let origin = facts.origin.to_owned();
+            let work = OpenWork { message, arrival: arrival.clone(), origin };
+            self.events.push_back(Event::Open(Box::new(work)));
+            return;
+        }
+        self.deliver(now, arrival, message);
+    }
+
+    /// A message for this cell, its payload open.
+    pub(super) fn deliver(&mut self, now: UnixTime, arrival: &Arrival, message: Message) {
+        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
+        let step = self.adhoc_step(arrival, &facts, &message);
+        if step == AdhocStep::Dial
+            && let Ok(Some(url)) = message.headers.text(HeaderKey::CONN_URL)
+        {
+            let (peer, url) = (facts.origin.to_owned(), url.to_owned());
+            self.events.push_back(Event::DialOffered { peer, url });
+        }
+        match facts.message_type {
+            MessageType::REQ => {
+                let reply_to = reply_to(arrival, &facts, step == AdhocStep::OfferInReply);
+                self.handle_request(now, arrival, message, reply_to);
+            }
+            MessageType::REPLY | MessageType::RETURN => self.handle_reply(now, arrival, message),
+            // Never sent by the reference, which would take it for a reply.
+            _ => self.drop_message(Dropped::Malformed),
+        }
+    }
+
+    fn adhoc_step(&self, arrival: &Arrival, facts: &Facts<'_>, message: &Message) -> AdhocStep {
+        let about = adhoc::Arrival {
+            kind: facts.message_type,
+            origin: facts.origin,
+            from: arrival.from.as_fqcn(),
+            transit_required: facts.is_transit_required,
+            offers_url: message.headers.contains(HeaderKey::CONN_URL),
+        };
+        self.config.adhoc.on_arrival(self.address(), about)
+    }
+
+    fn handle_request(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message, reply_to: ReplyTo) {
+        let on_cellnet = *reply_to.channel == *Channel::CELLNET.as_str();
+        if on_cellnet && *reply_to.topic == *Topic::BYE.as_str() {
+            debug!(peer = %arrival.from, "a neighbour said goodbye");
+            self.forget_neighbour(&arrival.from);
+            self.answer(now, &reply_to, Reply::ok(Body::none()));
+            return;
+        }
+        if on_cellnet && *reply_to.topic == *CellTopic::BULK.as_str() {
+            self.unbundle(now, arrival, &message, &reply_to);
+            return;
+        }
+        if let Verdict::Refuse(reply) = self.run_filters(now, Place::IncomingRequest, Some(arrival), None, &mut message)
+        {
+            self.answer(now, &reply_to, *reply);
+            return;
+        }
+        self.events.push_back(Event::Request(Box::new(IncomingRequest { message, reply_to })));
+    }
+
+    /// Each message of a bulk is handled as if it had come alone.
+    fn unbundle(&mut self, now: UnixTime, arrival: &Arrival, bulk: &Message, reply_to: &ReplyTo) {
+        match crate::request::bulk::unbundle(bulk) {
+            Ok(items) => {
+                for item in items {
+                    let Ok(facts) = item.facts() else {
+                        self.drop_message(Dropped::Malformed);
+                        continue;
+                    };
+                    let item_reply_to = reply_to_item(reply_to, &facts);
+                    self.handle_request(now, arrival, item, item_reply_to);
+                }
+            }
+            Err(error) => {
+                debug!(from = %arrival.from, %error, "dropped a malformed bulk");
+                self.drop_message(Dropped::Malformed);
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
+        let is_return = message.facts().is_ok_and(|facts| facts.message_type == MessageType::RETURN);
+        if !is_return {
+            // The reference runs these for what they do to the message, and does not look at what they say.
+            let _ = self.run_filters(now, Place::IncomingReply, Some(arrival), None, &mut message);
+        }
+        let original = match message.headers.map(HeaderKey::ORIGINAL_HEADERS, &HeaderLimits::default()) {
+            Ok(original) => original.filter(|_| is_return),
+            Err(_) if is_return => return self.drop_message(Dropped::Malformed),
+            Err(_) => None,
+        };
+        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
+        let (channel, topic, speaks_for) = match &original {
+            Some(headers) => {
+                let text = |key: HeaderKey<'_>| headers.text(key).ok().flatten().unwrap_or_default();
+                let speaks_for = Fqcn::parse(text(HeaderKey::DESTINATION)).ok();
+                (text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC), speaks_for)
+            }
+            None => (facts.channel, facts.topic, Some(facts.origin).filter(|_| !is_return)),
+        };
+        let (Some(speaks_for), Some(ids)) = (speaks_for, facts.request_ids) else {
+            return self.drop_message(Dropped::Malformed);
+        };
+        let category = self.stats.category(false, facts.message_type.as_str(), channel, topic);
+        if is_return {
+            self.stats.count_sent(category, StatsCounter::RETURN);
+        }
+        let code = message.headers.text(HeaderKey::RETURN_CODE).ok().flatten().unwrap_or(ReturnCode::OK.as_str());
+        for id in ids.iter() {
+            match self.pending.resolve(now, id, speaks_for) {
+                Resolution::Answers { id, target, waited, open } => {
+                    self.stats.record_response(category, waited);
+                    self.stats.count_sent(category, StatsCounter::new(code));
+                    let outcome = Ok(Box::new(message.clone()));
+                    self.events.push_back(Event::Reply { id, target, outcome, open });
+                }
+                Resolution::Late => {
+                    self.stats.count_sent(category, StatsCounter::LATE);
+                    self.drop_message(Dropped::Late);
+                }
+                Resolution::Second => self.drop_message(Dropped::Second),
+                Resolution::Unexpected => {
+                    debug!(from = %arrival.from, %speaks_for, "dropped a reply from a cell that was not asked");
+                    self.drop_message(Dropped::Unexpected);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs the filters of one place; the first that refuses ends it.
+    pub(super) fn run_filters(
+        &self,
+        now: UnixTime,
+        place: Place,
+        arrival: Option<&Arrival>,
+        next: Option<Fqcn<'_>>,
+        message: &mut Message,
+    ) -> Verdict {
+        if self.filters.is_empty(place) {
+            return Verdict::Pass;
+        }
+        let text = |key: HeaderKey<'_>| message.headers.text(key).ok().flatten().unwrap_or_default();
+        let filters = self.filters.of(place, text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC));
+        let context = FilterContext {
+            now,
+            place,
+            me: self.address(),
+            from: arrival.map(|arrival| arrival.from.as_fqcn()),
+            common_name: arrival.and_then(|arrival| arrival.identity.common_name()),
+            next,
+        };
+        for filter in filters {
+            if let Verdict::Refuse(reply) = filter.judge(&context, message) {
+                return Verdict::Refuse(reply);
+            }
+        }
+        Verdict::Pass
+    }
+}
+
+/// Where the reply to a request goes.
+fn reply_to(arrival: &Arrival, facts: &Facts<'_>, offer_url: bool) -> ReplyTo {
+    ReplyTo {
+        neighbour: arrival.from.clone(),
+        origin: facts.origin.to_owned(),
+        channel: facts.channel.into(),
+        topic: facts.topic.into(),
+        id: facts.request_ids.and_then(crate::headers::Texts::single).unwrap_or_default().into(),
+        expected: facts.is_reply_expected,
+        secure: facts.is_secure,
+        optional: facts.is_optional,
+        offer_url,
+    }
+}
+
+/// Where the reply to one message of a bulk would go: it has its own channel and topic.
+fn reply_to_item(bulk: &ReplyTo, facts: &Facts<'_>) -> ReplyTo {
+    ReplyTo { channel: facts.channel.into(), topic: facts.topic.into(), offer_url: false, ..bulk.clone() }
+}

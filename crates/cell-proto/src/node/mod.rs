@@ -1,0 +1,19 @@
+//! The machine of one cell.
+//!
+//! ```text
+//!   frames ──► Node ──► frames            one Link per connection, one Exchange
+//!               │
+//!            Exchange ── messages         neighbours, routing, filters, waiting requests
+//! ```
+
+mod config;
+mod event;
+mod exchange;
+mod inbound;
+mod outbound;
+mod sealing;
+
+pub use config::{ConnectionId, NodeConfig, NodeLimits, OriginCheck};
+pub use event::{Class, Event, IncomingRequest, Outbound, ReplyTo};
+pub use exchange::{DropCounts, Exchange};
+pub use sealing::{OpenWork, SealWork};
