@@ -19,3 +19,4 @@ pub mod adhoc;
 pub mod transit;
 pub mod filter;
 pub mod node;
+pub mod url;
