@@ -69,7 +69,7 @@ class Peer:
         parent = config.get("parent")
         self.cell = Cell(
             fqcn=config["name"],
-            root_url=None if parent else config.get("listen") or config.get("dial"),
+            root_url=None if parent else config.get("dial") or config.get("listen"),
             parent_url=config["dial"] if parent else None,
             secure=bool(kit),
             credentials=credentials,
