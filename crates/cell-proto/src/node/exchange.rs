@@ -11,7 +11,7 @@ use super::inbound::Arrival;
 use super::{ConnectionId, NodeConfig};
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
-use crate::identity::{AdmittedName, IdentityError, LiveNames, PeerIdentity};
+use crate::identity::{AdmittedName, IdentityError, IdentityPolicy, LiveNames, PeerIdentity};
 use crate::message::Message;
 use crate::request::bulk::BulkQueue;
 use crate::request::{Failure, IdSource, PendingRequests, RequestId};
@@ -228,6 +228,17 @@ impl Exchange {
     /// The URL of a listener that this cell offers for direct connections, if the policy allows them.
     pub fn set_offered_url(&mut self, url: Option<String>) {
         self.offered_url = url;
+    }
+
+    /// Which certificate name may claim which address.
+    #[must_use]
+    pub const fn identities(&self) -> &IdentityPolicy {
+        &self.config.identities
+    }
+
+    /// Counts a message that was dropped before it came here.
+    pub(super) const fn note_malformed(&mut self) {
+        self.drops.malformed += 1;
     }
 
     /// Delivers what this cell has sent to itself.

@@ -10,10 +10,12 @@ mod config;
 mod event;
 mod exchange;
 mod inbound;
+mod machine;
 mod outbound;
 mod sealing;
 
 pub use config::{ConnectionId, NodeConfig, NodeLimits, OriginCheck};
 pub use event::{Class, Event, IncomingRequest, Outbound, ReplyTo};
 pub use exchange::{DropCounts, Exchange};
+pub use machine::{Node, Transmit};
 pub use sealing::{OpenWork, SealWork};

@@ -1,0 +1,300 @@
+//! The machine of one cell with its connections: one link for each, one exchange of messages for all.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use fedcell_auth::UnixTime;
+use tracing::debug;
+
+use super::event::{Class, Event};
+use super::exchange::Exchange;
+use super::{ConnectionId, NodeConfig};
+use crate::address::FqcnBuf;
+use crate::filter::Filters;
+use crate::frame::{EncodedFrame, Frame, FrameError};
+use crate::identity::ConnectionFacts;
+use crate::link::{CloseReason, Link, LinkConfig, LinkCounters, LinkEvent};
+use crate::request::IdSource;
+
+/// The machine of one cell.
+///
+/// **Drain contract.** After a verb, or after several in a row, drain [`poll_transmit`](Self::poll_transmit) and
+/// [`poll_event`](Self::poll_event) until both are empty, then ask [`poll_timeout`](Self::poll_timeout) when to call
+/// [`handle_timeout`](Self::handle_timeout). Draining late loses nothing, and lets what waits grow. What a verb of
+/// [`exchange_mut`](Self::exchange_mut) wants to send comes out of `poll_transmit` too.
+///
+/// It does no input or output, reads no clock, and calls no code of its owner but the filters and the source of ids. No
+/// verb takes time in the number of connections or of waiting requests, but goodbyes and messages to many targets.
+#[derive(Debug)]
+pub struct Node {
+    exchange: Exchange,
+    connections: HashMap<ConnectionId, Connection>,
+    /// When to look at which connection: never later than its link wants, perhaps earlier.
+    timers: BTreeSet<(UnixTime, ConnectionId)>,
+    transmits: VecDeque<Transmit>,
+    /// What the links of all new connections are told, besides their side.
+    link: LinkConfig,
+}
+
+#[derive(Debug)]
+struct Connection {
+    link: Link,
+    facts: ConnectionFacts,
+    timer: Option<UnixTime>,
+}
+
+/// What the owner has to do with a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Transmit {
+    /// Write a frame.
+    Frame {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The frame.
+        frame: EncodedFrame,
+        /// How urgent it is. Frames of one class keep their order.
+        class: Class,
+    },
+    /// Close the connection, after what was given out for it before. The node has forgotten it already: its number may
+    /// still be handed in, and does nothing.
+    Close {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+impl Node {
+    /// A cell without connections. `ids` gives the random part of request ids; `link` is what all its links are told,
+    /// of which the address and the side are set here.
+    #[must_use]
+    pub fn new(config: NodeConfig, filters: Filters, mut link: LinkConfig, ids: Box<dyn IdSource>) -> Self {
+        link.local = config.address().clone();
+        Self {
+            exchange: Exchange::new(config, filters, ids),
+            connections: HashMap::new(),
+            timers: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            link,
+        }
+    }
+
+    /// The messages of the cell.
+    #[must_use]
+    pub const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// The messages of the cell, to send some.
+    pub const fn exchange_mut(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+
+    /// A connection stands, TLS done. Its link says HELLO or waits for it. A number that is in use is ignored.
+    pub fn handle_connected(&mut self, now: UnixTime, connection: ConnectionId, facts: ConnectionFacts) {
+        if self.connections.contains_key(&connection) {
+            debug!(connection = connection.number(), "a connection was handed in twice");
+            return;
+        }
+        let mut config = self.link.clone();
+        config.side = facts.side;
+        self.connections.insert(connection, Connection { link: Link::new(config, now), facts, timer: None });
+        self.pump(now, connection);
+    }
+
+    /// A frame came over a connection.
+    pub fn handle_frame(&mut self, now: UnixTime, connection: ConnectionId, frame: Frame) {
+        let Some(entry) = self.connections.get_mut(&connection) else { return };
+        if let Err(error) = entry.link.handle_frame(now, frame) {
+            // Links are drained in every verb, so this cannot be but for a closed one.
+            debug!(connection = connection.number(), %error, "a frame was not taken");
+            return;
+        }
+        self.pump(now, connection);
+    }
+
+    /// The bytes that came over a connection are no frame: it is closed.
+    pub fn handle_bad_frame(&mut self, now: UnixTime, connection: ConnectionId, error: FrameError) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.handle_bad_frame(error);
+            self.pump(now, connection);
+        }
+    }
+
+    /// A connection is gone.
+    pub fn handle_closed(&mut self, now: UnixTime, connection: ConnectionId) {
+        self.close(now, connection, CloseReason::Lost);
+    }
+
+    /// Closes a connection.
+    pub fn close(&mut self, now: UnixTime, connection: ConnectionId, reason: CloseReason) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.close(reason);
+            self.pump(now, connection);
+        }
+    }
+
+    /// Closes all connections; requests that wait run into their deadlines.
+    pub fn close_all(&mut self, now: UnixTime) {
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for connection in all {
+            self.close(now, connection, CloseReason::Shutdown);
+        }
+    }
+
+    /// A frame is about to be written to a connection; see [`Link::handle_sending`].
+    pub fn handle_sending(&mut self, now: UnixTime, connection: ConnectionId) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.handle_sending(now);
+            self.schedule(connection);
+        }
+    }
+
+    /// The transport has taken bytes of the frame that is being written.
+    pub fn handle_progress(&mut self, now: UnixTime, connection: ConnectionId) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.handle_progress(now);
+        }
+    }
+
+    /// A frame has been written to a connection.
+    pub fn handle_sent(&mut self, connection: ConnectionId) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.handle_sent();
+        }
+    }
+
+    /// The moment of [`poll_timeout`](Self::poll_timeout) has come; too early does no harm.
+    pub fn handle_timeout(&mut self, now: UnixTime) {
+        self.exchange.handle_timeout(now);
+        while let Some((at, connection)) = self.timers.first().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            if let Some(entry) = self.connections.get_mut(&connection) {
+                entry.timer = None;
+                entry.link.handle_timeout(now);
+                self.pump(now, connection);
+            }
+        }
+    }
+
+    /// The next thing to do with a connection.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(transmit) = self.transmits.pop_front() {
+            return Some(transmit);
+        }
+        while let Some(outbound) = self.exchange.poll_outbound() {
+            let (connection, class) = (outbound.connection, outbound.class);
+            let Some(entry) = self.connections.get_mut(&connection) else { continue };
+            match entry.link.encode(outbound.message) {
+                Ok(frame) => return Some(Transmit::Frame { connection, frame, class }),
+                Err(error) => debug!(connection = connection.number(), %error, "a message was not sent"),
+            }
+        }
+        None
+    }
+
+    /// The next thing that the owner has to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.exchange.poll_event()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<UnixTime> {
+        let link = self.timers.first().map(|(at, _)| *at);
+        self.exchange.poll_timeout().into_iter().chain(link).min()
+    }
+
+    /// Whether the handshake of a connection is over: its frames may be large now.
+    #[must_use]
+    pub fn is_open(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|entry| entry.link.peer().is_some())
+    }
+
+    /// What has passed over a connection.
+    #[must_use]
+    pub fn counters(&self, connection: ConnectionId) -> Option<&LinkCounters> {
+        self.connections.get(&connection).map(|entry| entry.link.counters())
+    }
+
+    /// How many connections there are, those without a name included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Drains one link: its frames go out, its messages in.
+    fn pump(&mut self, now: UnixTime, connection: ConnectionId) {
+        loop {
+            let Some(entry) = self.connections.get_mut(&connection) else { return };
+            while let Some(frame) = entry.link.poll_transmit() {
+                self.transmits.push_back(Transmit::Frame { connection, frame, class: Class::Control });
+            }
+            match entry.link.poll_event() {
+                None => break,
+                Some(LinkEvent::Message(message)) => self.exchange.handle_message(now, connection, message),
+                Some(LinkEvent::Malformed(error)) => {
+                    debug!(connection = connection.number(), %error, "dropped a message without proper headers");
+                    self.exchange.note_malformed();
+                }
+                Some(LinkEvent::Claimed(claim)) => self.decide(now, connection, &claim.name),
+                Some(LinkEvent::Opened) => {}
+                Some(LinkEvent::Closed(reason)) => {
+                    self.forget(connection, reason);
+                    return;
+                }
+            }
+        }
+        self.schedule(connection);
+    }
+
+    /// Admits or refuses the name that the peer of a connection claims.
+    fn decide(&mut self, now: UnixTime, connection: ConnectionId, claimed: &FqcnBuf) {
+        let Some(entry) = self.connections.get_mut(&connection) else { return };
+        let admitted = match self.exchange.identities().admit(claimed, &entry.facts) {
+            Ok(admitted) => admitted,
+            Err(error) => return entry.link.refuse(error),
+        };
+        match self.exchange.handle_peer_up(connection, &admitted) {
+            Ok(replaced) => {
+                if let Err(error) = entry.link.admit(now, admitted) {
+                    // The link has just said this name and nothing else has happened since.
+                    debug!(connection = connection.number(), %error, "a link did not take the name that it claimed");
+                    entry.link.close(CloseReason::Shutdown);
+                }
+                if let Some(older) = replaced {
+                    self.close(now, older, CloseReason::Replaced { peer: claimed.clone() });
+                }
+            }
+            Err(error) => entry.link.refuse(error),
+        }
+    }
+
+    fn forget(&mut self, connection: ConnectionId, reason: CloseReason) {
+        if let Some(entry) = self.connections.remove(&connection)
+            && let Some(timer) = entry.timer
+        {
+            self.timers.remove(&(timer, connection));
+        }
+        self.exchange.handle_peer_down(connection);
+        self.transmits.push_back(Transmit::Close { connection, reason });
+    }
+
+    /// Sees to it that a link is looked at in time. A timer that would be early enough is left alone: most frames only
+    /// put the time off.
+    fn schedule(&mut self, connection: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(&connection) else { return };
+        let Some(wanted) = entry.link.poll_timeout() else { return };
+        if entry.timer.is_some_and(|timer| timer <= wanted) {
+            return;
+        }
+        if let Some(timer) = entry.timer.replace(wanted) {
+            self.timers.remove(&(timer, connection));
+        }
+        self.timers.insert((wanted, connection));
+    }
+}
