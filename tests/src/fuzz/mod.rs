@@ -4,10 +4,15 @@
 //! stand here so that `cargo test` runs the committed corpora through them as well.
 
 pub mod auth;
+pub mod session;
 
 /// A target's name, which is also the folder of its corpus in `tests/fuzz/corpus`, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] =
-    &[("auth_certificate", auth::certificate), ("auth_challenge", auth::challenge), ("auth_envelope", auth::envelope)];
+pub const TARGETS: &[Target] = &[
+    ("auth_certificate", auth::certificate),
+    ("auth_challenge", auth::challenge),
+    ("auth_envelope", auth::envelope),
+    ("auth_session", session::handshake),
+];

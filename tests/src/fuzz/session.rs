@@ -49,6 +49,10 @@ const TOPICS: [Topic<'static>; 6] = [
 ];
 
 /// Runs the program that `data` is.
+///
+/// # Panics
+///
+/// If a session comes of it, or a bound or a parser does not hold: that is a finding.
 pub fn handshake(data: &[u8]) {
     let Ok(scope) = TokenScope::new(SCOPE) else { panic!("the scope is sound") };
     let mut generator = Counter(1);
