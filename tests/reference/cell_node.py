@@ -9,7 +9,8 @@ carries. The end of standard input stops the cell, so no cell outlives the progr
 Configuration: `fqcn`; `root` (URL to dial, or to listen on if the cell is the root server; port 0 is any) or null;
 `parent` (URL to dial) or null; `listen` ({"security", "port"}) or null for cells that take children; `security` of the
 backbone connection; `parent_security` of the connection to the parent; `credentials` (folder of a kit) or null;
-`identities` (address to certificate name).
+`identities` (address to certificate name); `unchecked` if the cell shall not look at its own certificate first, so that
+the other end has to turn it away.
 
 Commands (`do`): `handle`, `request`, `fire`, `queue`, `release`, `wait_peer`, `wait_count`, `wait_attempts`, `report`,
 `stop`; their fields are the parameters of the methods of `Node` below. `tests/src/bin/cell_node.rs` is the same program
@@ -27,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nvflare.apis.utils.decomposers import flare_decomposers
 from nvflare.fuel.f3.cellnet import defs
+from nvflare.fuel.f3.cellnet.cell_cipher import SimpleCellCipher
 from nvflare.fuel.f3.cellnet.core_cell import CoreCell, TargetMessage
 from nvflare.fuel.f3.cellnet.defs import MessageHeaderKey as Key
 from nvflare.fuel.f3.cellnet.net_agent import NetAgent
@@ -112,6 +114,7 @@ class Node:
         self.out = out
         self.changed = threading.Condition()
         self.received = {}
+        self.seen = []
         self.kept = []
         self.byes = 0
         self.attempts = 0
@@ -119,6 +122,9 @@ class Node:
         self.serves = config["fqcn"] == "server"
         logging.getLogger("nvflare.fuel.f3.sfm.conn_manager").setLevel(logging.DEBUG)
         logging.getLogger("nvflare.fuel.f3.sfm.conn_manager").addHandler(AttemptLog(self))
+
+        if config.get("unchecked"):
+            SimpleCellCipher._validate_cert_chain = lambda *_: None
 
         security = config.get("security", "clear")
         resources = None
@@ -134,8 +140,8 @@ class Node:
             auth_identity_map=config.get("identities") or None,
         )
         self.agent = NetAgent(self.cell)
-        self.cell.set_cell_connected_cb(self._peers_changed)
-        self.cell.set_cell_disconnected_cb(self._peers_changed)
+        self.cell.set_cell_connected_cb(self._peer_up)
+        self.cell.set_cell_disconnected_cb(self._peer_down)
         self.cell.add_incoming_filter(defs.CellChannel.CELLNET, defs.CellChannelTopic.Bye, self._bye)
         listen = config.get("listen")
         if listen:
@@ -190,7 +196,11 @@ class Node:
         with self.changed:
             self.changed.notify_all()
 
-    def _peers_changed(self, _agent):
+    def _peer_up(self, agent):
+        self.seen.append(agent.get_fqcn())
+        self._notify()
+
+    def _peer_down(self, _agent):
         self._notify()
 
     def _bye(self, _message):
@@ -332,6 +342,7 @@ class Node:
         return {
             "received": received,
             "peers": sorted(self.cell.agents),
+            "seen": list(self.seen),
             "byes": self.byes,
             "attempts": self.attempts,
             "waiting": len(self.cell.waiters),

@@ -1,0 +1,212 @@
+//! A network of running cells: built seat by seat, and rebuilt where one was killed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::kits::Kits;
+use super::plan::{Plan, Role, Security};
+use super::process::{Awaited, Maker, Process};
+
+/// Until a cell stands: the reference doubles its wait up to 10 s each time a connection fails.
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(40);
+
+/// Channel of the rows' own messages.
+pub(crate) const CHANNEL: &str = "interop";
+
+/// Topics of that channel, and what every cell does with their messages.
+pub(crate) mod topic {
+    /// Answered with their own payload.
+    pub(crate) const ECHO: &str = "echo";
+    /// Kept and answered later.
+    pub(crate) const KEEP: &str = "keep";
+    /// Recorded, not answered.
+    pub(crate) const NOTE: &str = "note";
+    /// Refused.
+    pub(crate) const REFUSE: &str = "refuse";
+}
+
+/// How [`topic::REFUSE`] is answered.
+pub(crate) const REFUSAL: &str = "service_unavailable";
+
+/// Where a running cell listens.
+#[derive(Debug, Clone, Default)]
+struct Addresses {
+    root: Option<String>,
+    internal: Option<String>,
+}
+
+/// The running cells of a plan.
+#[derive(Debug)]
+pub(crate) struct Network<'a> {
+    /// What it was built after.
+    pub(crate) plan: Plan,
+    kits: &'a Kits,
+    cells: Vec<Option<Process>>,
+    addresses: Vec<Addresses>,
+}
+
+impl<'a> Network<'a> {
+    /// Starts all cells; returns when every connection stands.
+    pub(crate) fn up(plan: Plan, kits: &'a Kits) -> Result<Self> {
+        let seats = plan.shape.seats.len();
+        let mut network = Self {
+            plan,
+            kits,
+            cells: (0..seats).map(|_| None).collect(),
+            addresses: vec![Addresses::default(); seats],
+        };
+        for seat in 0..seats {
+            network.start(seat)?;
+        }
+        Ok(network)
+    }
+
+    /// Starts one cell where it was before, and waits for its connections in both directions.
+    pub(crate) fn start(&mut self, seat: usize) -> Result<()> {
+        let config = self.config(seat)?;
+        let process = Process::start(self.plan.maker(seat), &config, &self.log(seat))?;
+        let started = process.event("started", START_LIMIT)?;
+        self.addresses[seat] = Addresses {
+            root: started["root"][0].as_str().map(str::to_owned),
+            internal: started["internal"].as_str().map(str::to_owned),
+        };
+        process.event("ready", START_LIMIT)?;
+        self.cells[seat] = Some(process);
+        for (name, kind) in
+            [(topic::ECHO, "echo"), (topic::KEEP, "keep"), (topic::NOTE, "note"), (topic::REFUSE, "refuse:")]
+        {
+            let kind = if kind.ends_with(':') { format!("{kind}{REFUSAL}") } else { kind.to_owned() };
+            self.call(seat, "handle", json!({"channel": CHANNEL, "topic": name, "kind": kind}))?;
+        }
+        self.wait_links(seat)
+    }
+
+    /// Waits until all connections of a seat whose other end runs stand, seen from both ends.
+    pub(crate) fn wait_links(&mut self, seat: usize) -> Result<()> {
+        let links: Vec<_> = self.plan.links().filter(|(one, other)| *one == seat || *other == seat).collect();
+        for (one, other) in links {
+            if self.cells[one].is_some() && self.cells[other].is_some() {
+                self.wait_peer(one, other, true)?;
+                self.wait_peer(other, one, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until `seat` has, or no longer has, a connection to `peer`.
+    pub(crate) fn wait_peer(&mut self, seat: usize, peer: usize, up: bool) -> Result<()> {
+        let fqcn = self.fqcn(peer);
+        let limit = START_LIMIT.as_secs_f64();
+        let answer = self.call(seat, "wait_peer", json!({"fqcn": fqcn, "up": up, "timeout": limit}))?;
+        let state = if up { "reached" } else { "lost" };
+        ensure!(answer["met"] == true, "{} has not {state} {fqcn} within {limit} s", self.label(seat));
+        Ok(())
+    }
+
+    /// Takes a cell out of the network; its seat stays empty until it is started again.
+    pub(crate) fn take(&mut self, seat: usize) -> Result<Process> {
+        self.cells[seat].take().with_context(|| format!("{} does not run", self.fqcn(seat)))
+    }
+
+    /// Gives a command to a cell.
+    pub(crate) fn begin(&mut self, seat: usize, what: &str, command: Value) -> Result<Awaited> {
+        let fqcn = self.plan.shape.seats[seat].fqcn;
+        self.cells[seat].as_mut().with_context(|| format!("{fqcn} does not run"))?.begin(what, command)
+    }
+
+    /// Gives a command to a cell and waits for the answer.
+    pub(crate) fn call(&mut self, seat: usize, what: &str, command: Value) -> Result<Value> {
+        self.begin(seat, what, command)?.wait()
+    }
+
+    /// Address of the cell of that seat.
+    pub(crate) fn fqcn(&self, seat: usize) -> &'static str {
+        self.plan.shape.seats[seat].fqcn
+    }
+
+    /// Its address and maker, for reasons.
+    pub(crate) fn label(&self, seat: usize) -> String {
+        format!("{} ({})", self.fqcn(seat), self.plan.maker(seat).letter())
+    }
+
+    /// Number of seats.
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The seat farthest from the server.
+    pub(crate) fn leaf(&self) -> usize {
+        self.len() - 1
+    }
+
+    /// URL at which the server's clients dial it.
+    pub(crate) fn server_url(&self) -> Result<String> {
+        self.addresses[0].root.clone().context("the server has not said where it listens")
+    }
+
+    /// URL at which a cell's children dial it.
+    pub(crate) fn internal_url(&self, seat: usize) -> Result<String> {
+        let url = self.addresses[seat].internal.clone();
+        url.with_context(|| format!("{} has not said where it listens", self.label(seat)))
+    }
+
+    /// Tails of the logs of our own cells, for a row that failed.
+    pub(crate) fn logs(&self) -> String {
+        let ours = self.cells.iter().enumerate().filter(|(seat, _)| self.plan.maker(*seat) == Maker::Ours);
+        let tails = ours.filter_map(|(_, cell)| cell.as_ref().map(Process::log_tail)).filter(|tail| !tail.is_empty());
+        tails.collect::<Vec<_>>().join(" // ")
+    }
+
+    fn log(&self, seat: usize) -> PathBuf {
+        let name = format!("{}-{}-{seat}.log", self.plan.shape.name, self.plan.members);
+        self.kits.root().join(format!("{}-{name}", self.plan.security.word()))
+    }
+
+    /// The configuration of a cell, with the ports that it had if it ran before.
+    fn config(&self, seat: usize) -> Result<Value> {
+        let place = &self.plan.shape.seats[seat];
+        let root = match place.role {
+            Role::Server => Some(self.addresses[0].root.clone().unwrap_or_else(|| "tcp://127.0.0.1:0".to_owned())),
+            _ if place.dials_server => Some(self.server_url()?),
+            _ => None,
+        };
+        let parent = place.parent.map(|parent| self.internal_url(parent)).transpose()?;
+        let listen = self.plan.children(seat).next().map(|child| {
+            let old = self.addresses[seat].internal.as_deref();
+            let port = old.and_then(|url| url.rsplit(':').next()).and_then(|port| port.parse::<u16>().ok());
+            json!({"security": self.link_security(child), "port": port})
+        });
+        Ok(json!({
+            "fqcn": place.fqcn,
+            "root": root,
+            "parent": parent,
+            "listen": listen,
+            "security": self.plan.security.word(),
+            "parent_security": place.parent.map(|_| self.link_security(seat)),
+            "credentials": self.kits.of(place.kit),
+            "identities": identities(&self.plan),
+        }))
+    }
+
+    /// How the connection of a child to its parent is protected.
+    fn link_security(&self, child: usize) -> &'static str {
+        match self.plan.shape.seats[child].role {
+            Role::Job => Security::Clear.word(),
+            _ => self.plan.security.word(),
+        }
+    }
+}
+
+/// Which certificate name each address bears: what provisioning writes into the kits where a relay is in between.
+pub(crate) fn identities(plan: &Plan) -> Value {
+    plan.shape
+        .seats
+        .iter()
+        .filter(|seat| seat.role != Role::Job)
+        .map(|seat| (seat.fqcn.to_owned(), json!(seat.kit)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

@@ -1,0 +1,218 @@
+//! One cell in a process of its own, driven by JSON lines: ours and the reference's speak the same protocol.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde_json::{Value, json};
+
+use crate::reference;
+
+/// Argument by which the runner's own program becomes a cell of ours.
+pub(crate) const NODE_ARGUMENT: &str = "--cell-node";
+
+/// How much longer than the command itself may take its answer may stay away.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Who runs in the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// A cell of `fedcell-cell`.
+    Ours,
+    /// A cell of the reference.
+    Theirs,
+}
+
+impl Maker {
+    /// One letter for the tables.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Ours => 'R',
+            Self::Theirs => 'P',
+        }
+    }
+}
+
+type Answers = Arc<Mutex<HashMap<u64, mpsc::Sender<Value>>>>;
+
+/// A running cell. Dropping it kills the process; so does the end of the runner, since the cell then reads the end of
+/// its input.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    events: mpsc::Receiver<Value>,
+    answers: Answers,
+    next: u64,
+    log: PathBuf,
+    /// For messages: the cell's address and its maker.
+    name: String,
+}
+
+/// An answer that is still awaited.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    what: String,
+    limit: Duration,
+    answer: mpsc::Receiver<Value>,
+}
+
+impl Process {
+    /// Starts a cell; its log goes to `log`.
+    pub(crate) fn start(maker: Maker, config: &Value, log: &Path) -> Result<Self> {
+        let mut command = match maker {
+            Maker::Theirs => reference::script("cell_node.py"),
+            Maker::Ours => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.arg(NODE_ARGUMENT);
+                command
+            }
+        };
+        let name = format!("{} ({})", config["fqcn"].as_str().unwrap_or("?"), maker.letter());
+        let errors = File::options().create(true).append(true).open(log)?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("{name} does not start"))?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().context("no pipe from the cell")?;
+        let answers = Answers::default();
+        let (sender, events) = mpsc::channel();
+        let book = Arc::clone(&answers);
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+                match value["id"].as_u64() {
+                    Some(number) => {
+                        let waiting = lock(&book).remove(&number);
+                        // Whoever asked may have given up.
+                        waiting.map(|waiting| waiting.send(value));
+                    }
+                    None => drop(sender.send(value)),
+                }
+            }
+            // Whoever still waits learns at once that the process is gone.
+            lock(&book).clear();
+        });
+        let mut process = Self { child, input, events, answers, next: 0, log: log.to_owned(), name };
+        process.write(config)?;
+        Ok(process)
+    }
+
+    /// The event of that name, those before it being dropped.
+    pub(crate) fn event(&self, wanted: &str, limit: Duration) -> Result<Value> {
+        let end = Instant::now() + limit;
+        loop {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(event) if event["event"] == wanted => return Ok(event),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => bail!("{}: no event {wanted:?} within {limit:?}", self.name),
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!("{}: ended before event {wanted:?}; its log ends with: {}", self.name, self.log_tail())
+                }
+            }
+        }
+    }
+
+    /// Gives a command and returns its answer's receiver.
+    pub(crate) fn begin(&mut self, what: &str, mut command: Value) -> Result<Awaited> {
+        self.next += 1;
+        let limit = Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(10.0)) + GRACE;
+        command["id"] = json!(self.next);
+        command["do"] = json!(what);
+        let (sender, answer) = mpsc::channel();
+        lock(&self.answers).insert(self.next, sender);
+        self.write(&command)?;
+        Ok(Awaited { what: format!("{}: {what}", self.name), limit, answer })
+    }
+
+    /// Gives a command and waits for its answer.
+    pub(crate) fn call(&mut self, what: &str, command: Value) -> Result<Value> {
+        self.begin(what, command)?.wait()
+    }
+
+    /// Kills the process as a power failure would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Ends the cell by its own means and waits until the process is gone; an exit code other than 0 is an error.
+    pub(crate) fn stop(&mut self, limit: Duration) -> Result<()> {
+        self.call("stop", json!({}))?;
+        self.ended(limit)
+    }
+
+    /// Closes the cell's input and waits until the process is gone.
+    pub(crate) fn hang_up(&mut self, limit: Duration) -> Result<()> {
+        self.input = None;
+        self.ended(limit)
+    }
+
+    fn ended(&mut self, limit: Duration) -> Result<()> {
+        // The reader thread holds the sending end until the process has closed its output.
+        let end = Instant::now() + limit;
+        loop {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => bail!("{}: still runs {limit:?} after it was stopped", self.name),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("{}: ended with {status}; its log ends with: {}", self.name, self.log_tail());
+        }
+        Ok(())
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(4)..].join(" / ")
+    }
+
+    fn write(&mut self, value: &Value) -> Result<()> {
+        let input = self.input.as_mut().with_context(|| format!("{}: input is closed", self.name))?;
+        writeln!(input, "{value}").and_then(|()| input.flush()).with_context(|| format!("{}: is gone", self.name))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Errors mean that it is gone already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Awaited {
+    /// Waits for the answer; one that says `error` is an error.
+    pub(crate) fn wait(self) -> Result<Value> {
+        let answer = self.answer.recv_timeout(self.limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => anyhow!("{}: no answer within {:?}", self.what, self.limit),
+            RecvTimeoutError::Disconnected => anyhow!("{}: the process ended before it answered", self.what),
+        })?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(error) => bail!("{}: {error}", self.what),
+            None => Ok(answer),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

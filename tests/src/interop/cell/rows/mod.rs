@@ -1,0 +1,78 @@
+//! What is shown on each network: one row a property.
+
+mod certificates;
+mod failures;
+mod messages;
+mod program;
+
+use anyhow::Result;
+
+use super::kits::Kits;
+use super::network::Network;
+use super::plan::{DEEP, PAIR, Plan, Role};
+
+pub(crate) use certificates::rejections;
+pub(crate) use program::program_rows;
+
+/// A property of a running network. Rows leave the network as they found it.
+pub(crate) struct Row {
+    /// For the table.
+    pub(crate) name: String,
+    /// Shows it.
+    pub(crate) run: Box<dyn Fn(&mut Network<'_>) -> Result<()>>,
+}
+
+/// A property that builds what it needs by itself.
+pub(crate) struct LoneRow {
+    /// For the table.
+    pub(crate) name: String,
+    /// Shows it.
+    pub(crate) run: Box<dyn Fn(&Kits) -> Result<()> + Send>,
+}
+
+fn row(name: impl Into<String>, run: impl Fn(&mut Network<'_>) -> Result<()> + 'static) -> Row {
+    Row { name: name.into(), run: Box::new(run) }
+}
+
+/// The rows of a network, those that break and mend it last.
+pub(crate) fn rows(plan: &Plan, quick: bool) -> Vec<Row> {
+    let mut rows = vec![
+        row("request and reply, from the leaf to the server", |net| messages::request(net, net.leaf(), 0)),
+        row("request and reply, from the server to the leaf", |net| messages::request(net, 0, net.leaf())),
+        row("broadcast to all and to nobody", messages::broadcast),
+        row("fire and forget", messages::fire),
+        row("delayed replies, and one that comes too late", messages::delayed),
+        row("bulk", messages::bulk),
+        row("sealed messages in both directions", messages::sealed),
+        row("refusals and errors keep their codes", messages::refusals),
+        row("64 requests at once in both directions", messages::many),
+    ];
+    let pair = plan.shape.name == PAIR.name;
+    if pair || plan.shape.name == DEEP.name {
+        rows.push(row("payloads of every kind and size up to 16 MiB", messages::sizes));
+        rows.push(row("another message for each target", messages::multi));
+    }
+    if !pair {
+        rows.push(row("every cell reaches every other, by the shortest way", messages::all_pairs));
+    }
+    rows.push(row("goodbye of the leaf, and its return", failures::goodbye));
+    if pair {
+        rows.push(row("end of input stops the leaf with a goodbye", failures::hang_up));
+    }
+    let seats = plan.shape.seats;
+    for (seat, place) in seats.iter().enumerate() {
+        // One kill is enough for a quick look: that of the cell which most depend on.
+        if quick && (seat != 0 || !pair) {
+            continue;
+        }
+        let role = match place.role {
+            Role::Server => "the server",
+            Role::Relay => "a relay",
+            Role::Client => "a site",
+            Role::Job => "a job",
+        };
+        let name = format!("kill -9 of {role} ({}), restart, reconnect", place.fqcn);
+        rows.push(row(name, move |net| failures::kill(net, seat)));
+    }
+    rows
+}
