@@ -1,5 +1,6 @@
 //! Encoding: from an object to segments, of which those with arrays are the arrays' own bytes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -128,6 +129,7 @@ impl Encoder {
             ids: &mut self.ids,
             policy,
             scopes: Scope::default(),
+            given: HashMap::new(),
             items: Vec::new(),
             passed_on: Vec::new(),
         };
@@ -160,6 +162,8 @@ struct Writer<'a> {
     ids: &'a mut DatumIds,
     policy: &'a mut dyn ArrayPolicy,
     scopes: Scope,
+    /// Datums of the application that have a section already.
+    given: HashMap<DatumId, Datum>,
     /// Arrays that are to be offered; the position is the number in the item id.
     items: Vec<Array>,
     /// Batches of others that the object refers to.
@@ -315,7 +319,15 @@ impl Writer<'_> {
         if value.is_empty() {
             return Err(ErrorKind::EmptyDatum(datum.id).into());
         }
-        self.scopes.own.push(Section { marker, dot: datum.dot, id: datum.id, head: Vec::new(), value });
+        // One section for however many references; which content counts would be unclear if they differed.
+        match self.given.get(&datum.id) {
+            Some(same) if same == datum => {}
+            Some(_) => return Err(ErrorKind::RepeatedDatum(datum.id).into()),
+            None => {
+                self.given.insert(datum.id, datum.clone());
+                self.scopes.own.push(Section { marker, dot: datum.dot, id: datum.id, head: Vec::new(), value });
+            }
+        }
         self.datum_ref(datum.id, false);
         Ok(())
     }
