@@ -53,7 +53,7 @@ pub(crate) fn fuzz(arguments: &ArgMatches) -> Result<()> {
     let folder = repo::root().join("tests/fuzz");
     let mut targets: Vec<String> = arguments.get_one::<String>("target").cloned().into_iter().collect();
     if targets.is_empty() {
-        for entry in fs::read_dir(folder.join("fuzz_targets")).context("no fuzz targets")? {
+        for entry in fs::read_dir(folder.join("targets")).context("no fuzz targets")? {
             let path = entry?.path();
             targets.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         }

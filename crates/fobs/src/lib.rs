@@ -4,6 +4,7 @@
 pub mod array;
 mod blob;
 mod budget;
+pub mod convert;
 mod datetime;
 mod decode;
 mod distinct;
