@@ -117,7 +117,7 @@ fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     let signature = {
         // The only way to a signature over a chosen pair is a job's credential.
         let mut registry = TokenRegistry::new(Arc::clone(&server), RegistryLimits::default())?;
-        registry.register_server_job(token.expose(), "server.job", now)?.signature().to_base64()
+        registry.register_server_job(token.expose(), "server.job", now)?.signature_text()
     };
     let verifier = TokenVerifier::new(as_server.clone());
     let job_name = CommonName::parse("server_job")?;
@@ -208,7 +208,7 @@ impl Parties {
         let (registration, verifier) = challenge.verify_server(&reply, now)?.register()?;
         let client = self.server.handle_registration(now, "client", &registration)?;
         let issued = self.registry.issue(&client, now, rng)?;
-        let signature = issued.signature().to_base64();
+        let signature = issued.signature_text();
         black_box(verifier.accept(party.identity().name(), issued.expose_token(), &signature)?);
         Ok(())
     }

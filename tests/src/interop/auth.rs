@@ -296,7 +296,7 @@ impl<'a> Pair<'a> {
             json!({
                 "op": "verify_token", "cert": String::from_utf8_lossy(self.server.chain().pem()),
                 "client": credential.name().as_str(), "token": token,
-                "signature": credential.signature().to_base64(),
+                "signature": credential.signature_text(),
             })
         };
         let said = self.reference.ok(request(credential.expose_token()))?;

@@ -132,7 +132,7 @@ impl ProjectRoot {
                 core::slice::from_ref(&*self.anchor),
                 &intermediates,
                 time,
-                purpose,
+                PathPurpose(purpose),
                 None,
                 None,
             )
@@ -203,13 +203,15 @@ impl Purpose {
 }
 
 /// The check along the path, leaf and intermediates alike; the leaf gets a stricter one in `allowed_by`.
-impl ExtendedKeyUsageValidator for Purpose {
+struct PathPurpose(Purpose);
+
+impl ExtendedKeyUsageValidator for PathPurpose {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         const ANY: &[usize] = &[2, 5, 29, 37, 0];
-        let (required, oid) = match self {
-            Self::Server => (KeyUsage::server_auth(), KeyUsage::SERVER_AUTH_REPR),
-            Self::Client => (KeyUsage::client_auth(), KeyUsage::CLIENT_AUTH_REPR),
-            Self::Sealing => return Ok(()),
+        let (required, oid) = match self.0 {
+            Purpose::Server => (KeyUsage::server_auth(), KeyUsage::SERVER_AUTH_REPR),
+            Purpose::Client => (KeyUsage::client_auth(), KeyUsage::CLIENT_AUTH_REPR),
+            Purpose::Sealing => return Ok(()),
         };
         let mut present = Vec::new();
         for purpose in purposes {

@@ -5,9 +5,11 @@ use core::fmt;
 use fedcell_protocol_defs::cell::{Channel, HeaderKey, Topic};
 use fedcell_protocol_defs::federation::{AuthHeaderKey, AuthPlaceholder};
 
+use crate::error::Fault;
 use crate::name::CommonName;
 use crate::secret::SecretText;
 use crate::signature::Signature;
+use crate::uuid::Token;
 
 /// What a registered party attaches to its messages.
 ///
@@ -16,13 +18,31 @@ use crate::signature::Signature;
 pub struct ClientCredential {
     name: CommonName,
     token: SecretText,
-    signature: Signature,
+    signature: Option<Signature>,
     session: Option<String>,
 }
 
 impl ClientCredential {
     pub(super) fn new(name: CommonName, token: SecretText, signature: Signature) -> Self {
-        Self { name, token, signature, session: None }
+        Self { name, token, signature: Some(signature), session: None }
+    }
+
+    /// What a parent process hands down to its job or its training process, which acts under the parent's name.
+    ///
+    /// Nothing is verified here: who shows a wrong credential is refused by the server. A signature of `NA` is that of a
+    /// federation without keys.
+    ///
+    /// # Errors
+    ///
+    /// [`BadCredential`] if the token is not a canonical UUID or the signature is not base64.
+    pub fn handed_down(name: CommonName, token: &str, signature: &str) -> Result<Self, BadCredential> {
+        let token = Token::parse(token).map_err(|_| BadCredential::Token)?;
+        let signature = if signature == AuthPlaceholder::NOT_AVAILABLE.as_str() {
+            None
+        } else {
+            Some(Signature::from_base64(signature).map_err(|_| BadCredential::Signature)?)
+        };
+        Ok(Self { name, token: SecretText::new(token.expose().to_owned()), signature, session: None })
     }
 
     /// The same with the service session id that the server gave, which is echoed on every request.
@@ -44,10 +64,13 @@ impl ClientCredential {
         self.token.expose()
     }
 
-    /// The server's signature over name and token.
+    /// The server's signature over name and token as the header has it: base64, or `NA` in a federation without keys.
+    ///
+    /// It is one half of what the token's thief would need: treat it as the token.
     #[must_use]
-    pub const fn signature(&self) -> &Signature {
-        &self.signature
+    pub fn signature_text(&self) -> String {
+        let none = || AuthPlaceholder::NOT_AVAILABLE.as_str().to_owned();
+        self.signature.as_ref().map_or_else(none, Signature::to_base64)
     }
 
     /// Names and values of the headers to set on a message.
@@ -56,12 +79,32 @@ impl ClientCredential {
         let mut headers = vec![
             (AuthHeaderKey::CLIENT_NAME, SecretText::new(self.name.as_str().to_owned())),
             (AuthHeaderKey::TOKEN, SecretText::new(self.token.expose().to_owned())),
-            (AuthHeaderKey::TOKEN_SIGNATURE, SecretText::new(self.signature.to_base64())),
+            (AuthHeaderKey::TOKEN_SIGNATURE, SecretText::new(self.signature_text())),
         ];
         if let Some(session) = &self.session {
             headers.push((AuthHeaderKey::SSID, SecretText::new(session.clone())));
         }
         headers
+    }
+}
+
+/// What was handed down is no credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadCredential {
+    /// The token has another form.
+    #[error("expected a token that is a canonical 36-character UUID")]
+    Token,
+    /// The signature has another form.
+    #[error("expected a token signature in base64, or NA")]
+    Signature,
+}
+
+impl BadCredential {
+    /// Always [`Fault::Caller`]: the parent process gave it.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        Fault::Caller
     }
 }
 

@@ -19,7 +19,7 @@ mod headers;
 mod registry;
 mod verifier;
 
-pub use headers::{AuthHeaders, ClientCredential, Exemption, exemption, stripped_headers};
+pub use headers::{AuthHeaders, BadCredential, ClientCredential, Exemption, exemption, stripped_headers};
 pub use registry::{AuthenticatedPeer, IssueError, PeerKind, RegistryLimits, TokenRegistry};
 pub use verifier::{SignedByServer, TokenVerifier};
 

@@ -36,7 +36,7 @@ static TOKEN: LazyLock<(TokenRegistry, String, String)> = LazyLock::new(|| {
     let client = server.handle_registration(NOW, "site-1", &registration).unwrap();
     let mut registry = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
     let credential = registry.issue(&client, NOW, &mut TestRng(1)).unwrap();
-    let (token, signature) = (credential.expose_token().to_owned(), credential.signature().to_base64());
+    let (token, signature) = (credential.expose_token().to_owned(), credential.signature_text());
     (registry, token, signature)
 });
 

@@ -44,7 +44,7 @@ fn everything_printed() -> String {
     print(&server);
     let mut registry = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
     let credential = registry.issue(&client, NOW, &mut rng).unwrap().with_session("session");
-    let (token, signature) = (credential.expose_token().to_owned(), credential.signature().to_base64());
+    let (token, signature) = (credential.expose_token().to_owned(), credential.signature_text());
     secrets(token.as_bytes());
     secrets(signature.as_bytes());
     print(&credential);

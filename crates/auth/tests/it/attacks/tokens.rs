@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use fedcell_auth::UnixTime;
 use fedcell_auth::identity::Purpose;
-use fedcell_auth::token::{AuthHeaders, PeerKind, RegistryLimits, TokenRegistry, TokenVerifier};
+use fedcell_auth::token::{AuthHeaders, ClientCredential, PeerKind, RegistryLimits, TokenRegistry, TokenVerifier};
 
 use super::{Attack, Outcome, outcome};
 use crate::support::{
@@ -40,11 +40,11 @@ fn registered(registry: &mut TokenRegistry, holder: &str, now: UnixTime) -> Show
     let client = server.handle_registration(now, holder, &registration).unwrap();
     let credential = registry.issue(&client, now, &mut TestRng(now.as_secs())).unwrap();
     secrets(credential.expose_token().as_bytes());
-    secrets(credential.signature().to_base64().as_bytes());
+    secrets(credential.signature_text().as_bytes());
     Shown {
         client_name: holder.into(),
         token: credential.expose_token().into(),
-        signature: credential.signature().to_base64(),
+        signature: credential.signature_text(),
     }
 }
 
@@ -264,7 +264,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         run: || {
             let mut registry = registry(None);
             let job = registry.register_server_job(TOKEN, "server.job-1", NOW).unwrap();
-            let (token, signature) = (job.expose_token().to_owned(), job.signature().to_base64());
+            let (token, signature) = (job.expose_token().to_owned(), job.signature_text());
             let shown = Shown { client_name: "server_job".into(), token, signature };
             let peer = registry.authenticate(&shown.headers(), "server.job-1", NOW).unwrap();
             assert_eq!((peer.kind(), peer.registered_origin()), (PeerKind::ServerJob, "server.job-1"));
@@ -348,6 +348,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "job: a token handed down that is free text",
+        reason: "expected a token that is a canonical",
+        run: || outcome(ClientCredential::handed_down(name("site-1"), "t", "NA")),
+    },
+    Attack {
+        name: "job: a signature handed down that is no base64",
+        reason: "expected a token signature in base64",
+        run: || outcome(ClientCredential::handed_down(name("site-1"), TOKEN, "N A")),
+    },
+    Attack {
         name: "kit: a server whose answers would be tokens of jobs",
         reason: "reserved name",
         run: || {
@@ -375,6 +385,12 @@ pub(crate) fn honest_tokens_are_accepted() {
     to_relay(&Shown::minted("site-1", TOKEN, "server")).unwrap();
     to_relay(&Shown::minted("server", "server", "server")).unwrap();
     to_relay(&Shown::minted("server_job", TOKEN, "server")).unwrap();
+
+    let plain = ClientCredential::handed_down(name("site-1"), TOKEN, "NA").unwrap().with_session("ssid");
+    let headers = plain.headers();
+    let said: Vec<_> = headers.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
+    let expected = [("client_name", "site-1"), ("__token__", TOKEN), ("__token_signature__", "NA"), ("ssid", "ssid")];
+    assert_eq!(said, expected);
 
     let registry = registry(None);
     let own = registry.own_credential().unwrap();
