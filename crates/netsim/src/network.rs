@@ -236,6 +236,12 @@ impl<P: Clone> Network<P> {
         self.cut.contains(&pair(one, other))
     }
 
+    /// The id of the link with this number, whether or not there is one.
+    #[must_use]
+    pub const fn link(&self, number: u64) -> LinkId {
+        LinkId(number)
+    }
+
     /// Links of which at least one end is open.
     #[must_use]
     pub fn links(&self) -> Vec<LinkId> {

@@ -137,7 +137,8 @@ impl Node {
 
     /// Closes all connections; requests that wait run into their deadlines.
     pub fn close_all(&mut self, now: UnixTime) {
-        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        let mut all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        all.sort_unstable();
         for connection in all {
             self.close(now, connection, CloseReason::Shutdown);
         }

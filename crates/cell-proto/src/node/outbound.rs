@@ -172,7 +172,8 @@ impl Exchange {
     /// Tells every neighbour that this cell stops. None if there is no neighbour, or no room to wait for the answers.
     /// Wait for the answers, half a second at most, before the connections are closed.
     pub fn goodbye(&mut self, now: UnixTime) -> Option<RequestId> {
-        let targets: Vec<FqcnBuf> = self.neighbours().map(|(name, _)| name.clone()).collect();
+        let mut targets: Vec<FqcnBuf> = self.neighbours().map(|(name, _)| name.clone()).collect();
+        targets.sort_unstable();
         let bye = Outgoing::new(Channel::CELLNET, Topic::BYE, Body::none())
             .with_timeout(Duration::from_secs_f64(CellLimit::BYE_TIMEOUT))
             .optional();
