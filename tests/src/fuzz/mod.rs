@@ -4,6 +4,8 @@
 //! stand here so that `cargo test` runs the committed corpora through them as well.
 
 pub mod auth;
+pub mod cell;
+pub mod fobs;
 pub mod session;
 
 /// A target's name, which is also the folder of its corpus in `tests/fuzz/corpus`, and what it does with its bytes.
@@ -15,4 +17,11 @@ pub const TARGETS: &[Target] = &[
     ("auth_challenge", auth::challenge),
     ("auth_envelope", auth::envelope),
     ("auth_session", session::handshake),
+    ("cell_address", cell::address),
+    ("cell_frames", cell::frames),
+    ("cell_headers", cell::headers),
+    ("cell_introduction", cell::introduction),
+    ("cell_url", cell::url),
+    ("fobs_decode", fobs::decoding),
+    ("fobs_round_trip", fobs::round_trip),
 ];
