@@ -206,7 +206,7 @@ impl Parties {
         let challenge = ClientChallenge::start(party, now, rng);
         let reply = self.server.handle_challenge(now, rng, "client", &challenge.request())?;
         let (registration, verifier) = challenge.verify_server(&reply, now)?.register()?;
-        let client = self.server.handle_registration(now, "client", &registration)?;
+        let client = self.server.handle_registration(now, "client", registration.claim())?;
         let issued = self.registry.issue(&client, now, rng)?;
         let signature = issued.signature_text();
         black_box(verifier.accept(party.identity().name(), issued.expose_token(), &signature)?);

@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{RSA_PSS_SHA256, RsaPssSaltLength, RsaSignatureEncoding};
 use fedcell_auth::challenge::{
-    ChallengeLimits, ChallengeReply, ChallengeRequest, ClientChallenge, ClientParty, Registration, ServerChallenge,
+    ChallengeLimits, ChallengeReply, ChallengeRequest, ClientChallenge, ClientParty, RegistrationClaim, ServerChallenge,
 };
 use fedcell_auth::identity::{
     Certificate, CertificateChain, Identity, PrivateKey, ProjectRoot, Purpose, VerifiedCertificate,
@@ -169,7 +169,7 @@ pub fn challenge(bytes: &[u8]) {
     let request = ChallengeRequest { common_name: text(name), nonce: text(nonce) };
     let answered = server.handle_challenge(NOW, &mut SystemRandom, &origin, &request).is_ok();
     assert_eq!(server.open_challenges(), usize::from(answered));
-    let registration = Registration {
+    let registration = RegistrationClaim {
         client_name: text(name),
         common_name: text(other_name),
         certificate: certificate.to_vec(),

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail, ensure};
 use fedcell_auth::challenge::{
-    ChallengeLimits, ChallengeReply, ChallengeRequest, ClientChallenge, ClientParty, Registration, ServerChallenge,
+    ChallengeLimits, ChallengeReply, ChallengeRequest, ClientChallenge, ClientParty, RegistrationClaim, ServerChallenge,
 };
 use fedcell_auth::identity::{Identity, ProjectRoot, Purpose};
 use fedcell_auth::sealed::{Freshness, OpenLimits, Opener, SealLimits, Sealer};
@@ -262,17 +262,18 @@ impl<'a> Pair<'a> {
         let challenge = self.our_client()?;
         let reply = self.their_reply(&challenge)?;
         let (registration, _) = challenge.verify_server(&reply, self.now)?.register()?;
-        let signed = (registration.certificate.as_slice(), registration.signature.as_slice());
-        self.they_verify("client", (&registration.client_name, &reply.nonce), signed)
+        let claim = registration.claim();
+        let signed = (claim.certificate.as_slice(), claim.signature.as_slice());
+        self.they_verify("client", (&claim.client_name, &reply.nonce), signed)
     }
 
     /// The reference's client registers with our server.
-    fn their_registration(&mut self, server: &mut ServerChallenge) -> anyhow::Result<Registration> {
+    fn their_registration(&mut self, server: &mut ServerChallenge) -> anyhow::Result<RegistrationClaim> {
         let request = self.client_request(&Nonce::random(&mut SystemRandom));
         let reply = server.handle_challenge(self.now, &mut SystemRandom, "client", &request)?;
         let who = self.client.name().to_string();
         let (common_name, certificate, signature) = self.they_sign(&who, &reply.nonce)?;
-        Ok(Registration { client_name: common_name.clone(), common_name, certificate, signature })
+        Ok(RegistrationClaim { client_name: common_name.clone(), common_name, certificate, signature })
     }
 
     fn their_client_convinces_us(&mut self) -> anyhow::Result<&'static str> {

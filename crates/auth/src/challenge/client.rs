@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fedcell_protocol_defs::federation::RegistrationDefaults;
 use rand_core::CryptoRng;
 
-use super::message::{ChallengeReply, ChallengeRequest, PartyError, Registration, SigningFailed};
+use super::message::{ChallengeReply, ChallengeRequest, PartyError, Registration, RegistrationClaim, SigningFailed};
 use super::signed_content;
 use crate::error::Unauthenticated;
 use crate::identity::{CertificateChain, Identity, ProjectRoot, Purpose, VerifiedCertificate};
@@ -152,13 +152,13 @@ impl VerifiedServer {
     pub fn register(self) -> Result<(Registration, TokenVerifier), SigningFailed> {
         let identity = &self.party.identity;
         let signature = identity.key().sign(&signed_content(identity.name(), &self.nonce)).ok_or(SigningFailed)?;
-        let registration = Registration {
+        let claim = RegistrationClaim {
             client_name: identity.name().as_str().to_owned(),
             common_name: identity.name().as_str().to_owned(),
             certificate: identity.chain().pem().to_vec(),
             signature: signature.as_bytes().to_vec(),
         };
-        Ok((registration, TokenVerifier::new(self.certificate)))
+        Ok((Registration::assertion(claim), TokenVerifier::new(self.certificate)))
     }
 }
 

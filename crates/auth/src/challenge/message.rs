@@ -28,9 +28,9 @@ pub struct ChallengeReply {
     pub signature: Vec<u8>,
 }
 
-/// The identity part of a registration: header `client_name`, and body keys `cn`, `cert` and `signature`.
+/// The identity part of a registration as it came: header `client_name`, and body keys `cn`, `cert` and `signature`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Registration {
+pub struct RegistrationClaim {
     /// The name to be registered.
     pub client_name: String,
     /// Common name of the client. The reference sends it and never reads it.
@@ -51,9 +51,37 @@ impl fmt::Debug for ChallengeReply {
     }
 }
 
+/// The identity part of a registration to be sent. Only a [`VerifiedServer`](super::VerifiedServer) makes one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Registration(RegistrationClaim);
+
+impl Registration {
+    pub(super) const fn assertion(claim: RegistrationClaim) -> Self {
+        Self(claim)
+    }
+
+    /// What to put into the message.
+    #[must_use]
+    pub const fn claim(&self) -> &RegistrationClaim {
+        &self.0
+    }
+
+    /// The same, given away.
+    #[must_use]
+    pub fn into_claim(self) -> RegistrationClaim {
+        self.0
+    }
+}
+
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration")
+        f.debug_tuple("Registration").field(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for RegistrationClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistrationClaim")
             .field("client_name", &self.client_name)
             .field("common_name", &self.common_name)
             .field("certificate_length", &self.certificate.len())

@@ -9,7 +9,7 @@
 //!   verify_server                                                 │
 //!   VerifiedServer                                                │
 //!   register                                                      │
-//!      │  Registration {client name, common name, certificate,    │
+//!      │  RegistrationClaim {client name, common name, certificate,│
 //!      │                signature over name and nonce} ─────────► │ handle_registration
 //!      │                                                       VerifiedClient ──► TokenRegistry
 //! ```
@@ -33,7 +33,7 @@ mod rate;
 mod server;
 
 pub use client::{ClientChallenge, ClientParty, VerifiedServer};
-pub use message::{ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, SigningFailed};
+pub use message::{ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, RegistrationClaim, SigningFailed};
 pub use rate::Rate;
 pub use server::{ChallengeLimits, ServerChallenge, VerifiedClient};
 

@@ -8,7 +8,9 @@ use fedcell_protocol_defs::federation::{AuthName, RegistrationDefaults};
 use rand_core::CryptoRng;
 
 use super::client::verify_asserter;
-use super::message::{ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, SigningFailed};
+use super::message::{
+    ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, RegistrationClaim, SigningFailed,
+};
 use super::outstanding::Outstanding;
 use super::rate::{Rate, RateLimiter};
 use super::signed_content;
@@ -124,7 +126,7 @@ impl ServerChallenge {
         &mut self,
         now: UnixTime,
         origin: &str,
-        registration: &Registration,
+        registration: &RegistrationClaim,
     ) -> Result<VerifiedClient, Unauthenticated> {
         let because = |reason: &str| Unauthenticated::because(STEP, reason);
         let (asked_as, nonce) =

@@ -1,6 +1,6 @@
 //! What the reference made and said, in its own words (`testdata/reference`).
 
-use fedcell_auth::challenge::{ChallengeReply, ClientChallenge, ClientParty, Registration};
+use fedcell_auth::challenge::{ChallengeReply, ClientChallenge, ClientParty, RegistrationClaim};
 use fedcell_auth::identity::{CertificateChain, Purpose};
 use fedcell_auth::rand_core::{TryCryptoRng, TryRng};
 use fedcell_auth::sealed::{Freshness, OpenLimits, Opener};
@@ -61,7 +61,7 @@ fn register(case: &Value, signature: Vec<u8>) -> bool {
     // Where the reference was given a nonce that is none, ours asks with another one: refused on both sides.
     let asked = if nonce.len() == 36 { nonce } else { "11111111-1111-4111-8111-111111111111" };
     server.handle_challenge(NOW, &mut rng_for(asked), "origin", &ask).unwrap();
-    let registration = Registration {
+    let registration = RegistrationClaim {
         client_name: claimed.to_owned(),
         common_name: claimed.to_owned(),
         certificate: data(&format!("reference/{}", text(case, "cert"))).into_bytes(),
@@ -145,7 +145,7 @@ fn registry_with_site_1() -> (TokenRegistry, String, String) {
     let mut server = server();
     let (challenge, reply) = challenged(&mut server, "site-1", NOW);
     let (registration, _) = challenge.verify_server(&reply, NOW).unwrap().register().unwrap();
-    let client = server.handle_registration(NOW, "site-1", &registration).unwrap();
+    let client = server.handle_registration(NOW, "site-1", registration.claim()).unwrap();
     let mut registry = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
     let credential = registry.issue(&client, NOW, &mut TestRng(1)).unwrap();
     (registry, credential.expose_token().to_owned(), credential.signature_text())

@@ -1,6 +1,6 @@
 //! Properties over generated input: nothing changed is accepted, nothing hostile panics.
 
-use fedcell_auth::challenge::{ClientChallenge, Registration};
+use fedcell_auth::challenge::{ClientChallenge, RegistrationClaim};
 use fedcell_auth::identity::{Certificate, CertificateChain, PrivateKey, ProjectRoot, Purpose, VerifiedCertificate};
 use fedcell_auth::sealed::{OpenLimits, Opener, SealLimits, Sealer};
 use fedcell_auth::token::{AuthHeaders, RegistryLimits, TokenRegistry};
@@ -33,7 +33,7 @@ static TOKEN: LazyLock<(TokenRegistry, String, String)> = LazyLock::new(|| {
     let mut server = server();
     let (challenge, reply) = challenged(&mut server, "site-1", NOW);
     let (registration, _) = challenge.verify_server(&reply, NOW).unwrap().register().unwrap();
-    let client = server.handle_registration(NOW, "site-1", &registration).unwrap();
+    let client = server.handle_registration(NOW, "site-1", registration.claim()).unwrap();
     let mut registry = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
     let credential = registry.issue(&client, NOW, &mut TestRng(1)).unwrap();
     let (token, signature) = (credential.expose_token().to_owned(), credential.signature_text());
@@ -175,7 +175,7 @@ proptest! {
         challenged(&mut server, "site-1", NOW);
         let certificate = if real_certificate { data("reference/keys/site-1.crt").into_bytes() } else { certificate };
         let client_name = if real_certificate { "site-1".to_owned() } else { name };
-        let registration = Registration { common_name: client_name.clone(), client_name, certificate, signature };
+        let registration = RegistrationClaim { common_name: client_name.clone(), client_name, certificate, signature };
         prop_assert!(server.handle_registration(later(1), "site-1", &registration).is_err());
         prop_assert_eq!(server.open_challenges(), 0);
     }

@@ -39,7 +39,7 @@ fn everything_printed() -> String {
     let (registration, verifier) = verified.register().unwrap();
     print(&registration);
     print(&verifier);
-    let client = server.handle_registration(NOW, "site-1", &registration).unwrap();
+    let client = server.handle_registration(NOW, "site-1", registration.claim()).unwrap();
     print(&client);
     print(&server);
     let mut registry = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();

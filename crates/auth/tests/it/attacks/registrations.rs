@@ -1,28 +1,28 @@
 //! Hostile clients: registrations.
 
 use fedcell_auth::UnixTime;
-use fedcell_auth::challenge::{Registration, ServerChallenge};
+use fedcell_auth::challenge::{RegistrationClaim, ServerChallenge};
 use rcgen::ExtendedKeyUsagePurpose;
 
 use super::{Attack, Outcome, outcome};
 use crate::support::{NOW, Scheme, Spec, challenged, data, later, server, sign};
 
 /// An honest server and an honest registration of `holder`, from the origin of that name.
-fn prepared(holder: &str) -> (ServerChallenge, Registration, String) {
+fn prepared(holder: &str) -> (ServerChallenge, RegistrationClaim, String) {
     let mut server = server();
     let (registration, nonce) = answer(&mut server, holder, NOW);
     (server, registration, nonce)
 }
 
 /// Has the server challenge the origin `holder`, and answers it.
-fn answer(server: &mut ServerChallenge, holder: &str, now: UnixTime) -> (Registration, String) {
+fn answer(server: &mut ServerChallenge, holder: &str, now: UnixTime) -> (RegistrationClaim, String) {
     let (challenge, reply) = challenged(server, holder, now);
     let (registration, _) = challenge.verify_server(&reply, now).unwrap().register().unwrap();
-    (registration, reply.nonce)
+    (registration.into_claim(), reply.nonce)
 }
 
 /// The honest registration, spoiled on its way; `edit` is told what the server wants signed.
-fn spoil(edit: impl FnOnce(&mut Registration, &str)) -> Outcome {
+fn spoil(edit: impl FnOnce(&mut RegistrationClaim, &str)) -> Outcome {
     let (mut server, mut registration, nonce) = prepared("site-1");
     edit(&mut registration, &nonce);
     outcome(server.handle_registration(NOW, "site-1", &registration))
@@ -155,7 +155,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         run: || {
             let mut server = server();
             let (_, reply) = challenged(&mut server, "site-1", NOW);
-            let registration = Registration {
+            let registration = RegistrationClaim {
                 client_name: "site-1".into(),
                 common_name: "site-1".into(),
                 certificate: reply.certificate,

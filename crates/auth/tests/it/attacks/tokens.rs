@@ -37,7 +37,7 @@ fn registered(registry: &mut TokenRegistry, holder: &str, now: UnixTime) -> Show
     let mut server = server();
     let (challenge, reply) = challenged(&mut server, holder, now);
     let (registration, _) = challenge.verify_server(&reply, now).unwrap().register().unwrap();
-    let client = server.handle_registration(now, holder, &registration).unwrap();
+    let client = server.handle_registration(now, holder, registration.claim()).unwrap();
     let credential = registry.issue(&client, now, &mut TestRng(now.as_secs())).unwrap();
     secrets(credential.expose_token().as_bytes());
     secrets(credential.signature_text().as_bytes());
