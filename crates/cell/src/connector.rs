@@ -12,8 +12,8 @@ use crate::random::SystemRandom;
 /// Failures in a row after which they are worth a warning; a peer that is just starting is not.
 const QUIET_FAILURES: u32 = 3;
 
-/// Dials until it is dropped. `run` gets each connection and ends with it.
-pub(crate) async fn connect_loop<F, R>(dial: Arc<DialContext>, run: F)
+/// Dials until it is dropped. `run` gets each connection and ends with it, `failed` each attempt that brought none.
+pub(crate) async fn connect_loop<F, R>(dial: Arc<DialContext>, run: F, failed: impl Fn(&io::Error))
 where
     F: Fn(Link, Facts) -> R,
     R: Future<Output = ()>,
@@ -31,6 +31,7 @@ where
             Err(error) => {
                 failures += 1;
                 report(&dial, &error, failures);
+                failed(&error);
             }
         }
         sleep(backoff.after(started.elapsed(), random.fraction())).await;
@@ -39,7 +40,9 @@ where
 
 fn report(dial: &DialContext, error: &io::Error, failures: u32) {
     // Waiting longer does not turn a certificate into another.
-    if failures == QUIET_FAILURES || matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidData) {
+    if failures == QUIET_FAILURES
+        || matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidData)
+    {
         tracing::warn!(url = %dial.url, %error, failures, "cannot connect");
     } else {
         tracing::debug!(url = %dial.url, %error, failures, "cannot connect");

@@ -1,9 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+mod backbone;
 mod backoff;
+mod builder;
+mod cell;
 mod clock;
 mod connection;
 mod connector;
+mod dispatch;
 pub mod driver;
+mod endpoint;
+mod error;
+mod events;
+mod handler;
+mod limits;
+pub mod network;
 mod random;
+pub mod request;
 pub mod security;
+
+pub use backbone::{ConnectorInfo, ConnectorUse};
+pub use builder::CellBuilder;
+pub use cell::Cell;
+pub use error::{BodyError, Fault, RequestError, StartError};
+pub use events::{CellEvent, Events};
+pub use handler::{Answer, Handler, HandlerError, HandlerFuture, Request, fobs_body};
+pub use limits::Limits;
+pub use request::{BroadcastDraft, Draft, FireDraft, RequestDraft, Response, Target};
+
+#[cfg(test)]
+mod tests;
+
+/// The machines below, for the types of theirs that this interface shows.
+pub use fedcell_cell_proto as proto;

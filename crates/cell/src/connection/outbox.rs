@@ -1,11 +1,13 @@
 //! The queue of frames that wait to leave on one connection: bounded in bytes, control before messages before bulk.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Buf;
 use fedcell_cell_proto::frame::EncodedFrame;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::driver::Batch;
 
@@ -45,7 +47,7 @@ pub(crate) enum Refused {
     Closed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queues {
     control: VecDeque<EncodedFrame>,
     messages: VecDeque<EncodedFrame>,
@@ -55,6 +57,8 @@ struct Queues {
     is_closed: bool,
     /// The writer sleeps until it is woken.
     is_writer_idle: bool,
+    /// When bytes last left, or came into an empty queue.
+    moved_at: Instant,
 }
 
 /// What the writer is to do next.
@@ -79,15 +83,25 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(limits: OutboxLimits) -> Self {
-        Self { limits, queues: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
+        let queues = Queues {
+            control: VecDeque::new(),
+            messages: VecDeque::new(),
+            bulk: VecDeque::new(),
+            bytes: 0,
+            is_closed: false,
+            is_writer_idle: false,
+            moved_at: Instant::now(),
+        };
+        Self { limits, queues: Mutex::new(queues), filled: Notify::new(), drained: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a frame; it never waits. A frame larger than the whole queue is taken by an empty one.
-    pub(crate) fn push(&self, class: Class, frame: EncodedFrame) -> Result<(), Refused> {
+    /// Queues a frame; it never waits. A frame larger than the whole queue is taken by an empty one. Whether the queue is
+    /// crowded now.
+    pub(crate) fn push(&self, class: Class, frame: EncodedFrame) -> Result<bool, Refused> {
         let size = frame.remaining();
         let mut queues = self.lock();
         if queues.is_closed {
@@ -96,7 +110,11 @@ impl Outbox {
         if class != Class::Control && queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard {
             return Err(Refused::Full);
         }
+        if queues.bytes == 0 {
+            queues.moved_at = Instant::now();
+        }
         queues.bytes += size;
+        let is_crowded = queues.bytes > self.limits.soft;
         match class {
             Class::Control => queues.control.push_back(frame),
             Class::Message => queues.messages.push_back(frame),
@@ -107,7 +125,7 @@ impl Outbox {
         if wake {
             self.filled.notify_one();
         }
-        Ok(())
+        Ok(is_crowded)
     }
 
     /// Whether senders ought to wait.
@@ -127,6 +145,11 @@ impl Outbox {
             }
             drained.await;
         }
+    }
+
+    /// How long no byte has left.
+    pub(crate) fn idle(&self) -> Duration {
+        self.lock().moved_at.elapsed()
     }
 
     /// Bytes that have not left yet.
@@ -183,6 +206,7 @@ impl Outbox {
     /// `count` bytes have left.
     pub(super) fn written(&self, count: usize) {
         let mut queues = self.lock();
+        queues.moved_at = Instant::now();
         let before = queues.bytes;
         queues.bytes = before.saturating_sub(count);
         let freed = before > self.limits.soft && queues.bytes <= self.limits.soft;

@@ -47,6 +47,21 @@ pub(crate) enum End {
     Malformed(FrameError),
     /// The endpoint closed the connection.
     Stopped,
+    /// The peer did not say who it is, and its place was needed.
+    Evicted,
+}
+
+impl End {
+    /// What to tell the owner of the cell, if it is worth telling.
+    pub(crate) fn problem(&self, is_known: bool) -> Option<String> {
+        match self {
+            Self::Malformed(error) => Some(error.to_string()),
+            Self::Finished | Self::Truncated if !is_known => Some("the peer left before it was known".to_owned()),
+            Self::Failed(error) if !is_known => Some(error.to_string()),
+            Self::Evicted => Some("the peer did not say who it is, and its place was needed".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// Reads until the connection ends. Frames that came before a malformed one are handed over.

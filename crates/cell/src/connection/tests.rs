@@ -18,7 +18,8 @@ const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, hard: 4000 };
 
 fn frame(sequence: u16, payload: &[u8]) -> EncodedFrame {
     let outline = Outline { frame_type: FrameType::DATA, app_id: AppId::CELL, stream_id: 17, sequence };
-    EncodedFrame::new(outline, 8, |head| head.put_slice(b"\x80"), Payload::from(Bytes::copy_from_slice(payload))).unwrap()
+    EncodedFrame::new(outline, 8, |head| head.put_slice(b"\x80"), Payload::from(Bytes::copy_from_slice(payload)))
+        .unwrap()
 }
 
 /// What a reader saw: sequence numbers, then how it ended.
@@ -163,7 +164,8 @@ async fn a_large_frame_right_behind_the_handshake_is_welcome() {
 
 #[tokio::test]
 async fn garbage_ends_the_connection_after_what_was_good() {
-    let (seen, end) = read(&[bytes(1, b"good"), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()], 1, limits(1000, 1000)).await;
+    let (seen, end) =
+        read(&[bytes(1, b"good"), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()], 1, limits(1000, 1000)).await;
     assert_eq!(seen, [(1, 4)]);
     assert!(matches!(end, End::Malformed(_)), "{end:?}");
 }

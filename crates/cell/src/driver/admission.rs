@@ -111,6 +111,11 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// What is notified when the place is needed by somebody else; never after the place was given back.
+    pub(crate) fn eviction(&self) -> Arc<Notify> {
+        self.notify.clone()
+    }
+
     /// Waits until the place is needed by somebody else.
     pub(crate) async fn evicted(&self) {
         self.notify.notified().await;

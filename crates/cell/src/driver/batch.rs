@@ -21,10 +21,6 @@ impl Batch {
         self.frames.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.frames.clear();
-    }
-
     /// Gives back the memory of a large batch that is done.
     pub(crate) fn shrink(&mut self) {
         if self.frames.is_empty() {

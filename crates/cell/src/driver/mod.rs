@@ -27,7 +27,6 @@ pub(crate) use admission::{Admission, AdmissionLimits, Slot};
 pub(crate) use batch::Batch;
 pub(crate) use dial::DialContext;
 pub(crate) use facts::Facts;
-pub(crate) use memory::MemoryListener;
 pub(crate) use stream::{Link, ReadHalf, WriteHalf};
 pub(crate) use tcp::TcpListener;
 

@@ -20,7 +20,7 @@ mod tls;
 
 pub use credentials::{Credentials, KeyPairFiles};
 pub use error::{SecurityError, SecurityProblem};
-pub use mode::SecurityMode;
+pub use mode::{SecurityMode, UnknownMode};
 pub use peer::PeerIdentity;
 
 pub(crate) use tls::{TlsClient, TlsServer};

@@ -151,8 +151,7 @@ impl ClientCertVerifier for TrustedRoots {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified =
-            self.any_valid(now, |root| root.clients.verify_client_cert(end_entity, intermediates, now))?;
+        let verified = self.any_valid(now, |root| root.clients.verify_client_cert(end_entity, intermediates, now))?;
         may_sign(end_entity)?;
         Ok(verified)
     }

@@ -224,8 +224,7 @@ async fn validity_and_usages_of_a_client_count() {
 async fn usages_of_a_server_count() {
     let authority = Authority::shared();
     let site = authority.kit("site-1", Side::Client);
-    for (expected, usage) in
-        [(false, ExtendedKeyUsagePurpose::ClientAuth), (true, ExtendedKeyUsagePurpose::ServerAuth)]
+    for (expected, usage) in [(false, ExtendedKeyUsagePurpose::ClientAuth), (true, ExtendedKeyUsagePurpose::ServerAuth)]
     {
         let server =
             authority.kit_with("server-1", Side::Server, |leaf| leaf.extended_key_usages = vec![usage.clone()]);
@@ -260,8 +259,7 @@ async fn intermediates_stand_behind_the_leaf() {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let key = key();
     let certificate = params.signed_by(&key, &authority.issuer).unwrap().pem();
-    let between =
-        Authority { certificate: authority.certificate.clone(), issuer: Issuer::new(params, key) };
+    let between = Authority { certificate: authority.certificate.clone(), issuer: Issuer::new(params, key) };
     let server = between.kit("server-1", Side::Server);
     let client = authority.kit("site-1", Side::Client);
     assert!(!shake(&client.credentials(), &server.credentials(), SecurityMode::Mtls, None).await.is_up());
@@ -327,5 +325,8 @@ fn modes_are_words_of_the_wire() {
     for mode in [SecurityMode::Clear, SecurityMode::Tls, SecurityMode::Mtls] {
         assert_eq!(mode.to_string().parse(), Ok(mode));
     }
-    assert_eq!("MTLS".parse::<SecurityMode>().unwrap_err().to_string(), "`MTLS` is no connection security, expected clear, tls or mtls");
+    assert_eq!(
+        "MTLS".parse::<SecurityMode>().unwrap_err().to_string(),
+        "`MTLS` is no connection security, expected clear, tls or mtls"
+    );
 }

@@ -1,0 +1,269 @@
+//! A running cell, as its user sees it.
+
+use core::fmt;
+use std::sync::Arc;
+
+use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::filter::{Filter, Place};
+use fedcell_cell_proto::node::{DropCounts, ReplyTo};
+use fedcell_cell_proto::request::{Failure, Outgoing, Reply, RequestId};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
+use crate::builder::CellBuilder;
+use crate::endpoint::{Endpoint, Waiter};
+use crate::error::StartError;
+use crate::events::Events;
+use crate::handler::Handler;
+use crate::request::{BroadcastDraft, FireDraft, RequestDraft, Target};
+
+/// A running cell. Clones are the same cell.
+///
+/// It ends with [`shutdown`](Self::shutdown), orderly, or abruptly when the last clone that its user holds is dropped.
+#[derive(Clone)]
+pub struct Cell {
+    endpoint: Endpoint,
+    /// What the user holds; a cell that a handler gets has none.
+    _guard: Option<Arc<Guard>>,
+}
+
+/// Ends the cell when the last user lets go.
+#[derive(Debug)]
+struct Guard {
+    endpoint: Endpoint,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.endpoint.stop();
+    }
+}
+
+impl Cell {
+    /// Begins to describe the cell with this address.
+    #[must_use]
+    pub fn builder(address: impl Into<String>) -> CellBuilder {
+        CellBuilder::new(address)
+    }
+
+    /// The cell as its user holds it.
+    pub(crate) fn started(endpoint: Endpoint) -> Self {
+        let guard = Some(Arc::new(Guard { endpoint: endpoint.clone() }));
+        Self { endpoint, _guard: guard }
+    }
+
+    /// The same cell for a handler or a task of the cell, which must not keep it running.
+    pub(crate) const fn of(endpoint: Endpoint) -> Self {
+        Self { endpoint, _guard: None }
+    }
+
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The cell's address.
+    #[must_use]
+    pub fn address(&self) -> Fqcn<'_> {
+        self.endpoint.address()
+    }
+
+    /// Begins a request to one cell.
+    pub fn request(&self, target: impl Target, channel: impl AsRef<str>, topic: impl AsRef<str>) -> RequestDraft {
+        RequestDraft::new(self.endpoint.clone(), [target], channel.as_ref(), topic.as_ref())
+    }
+
+    /// Begins a request to several cells at once.
+    pub fn broadcast<T: Target>(
+        &self,
+        targets: impl IntoIterator<Item = T>,
+        channel: impl AsRef<str>,
+        topic: impl AsRef<str>,
+    ) -> BroadcastDraft {
+        BroadcastDraft::new(self.endpoint.clone(), targets, channel.as_ref(), topic.as_ref())
+    }
+
+    /// Begins a message to one cell to which no reply is expected.
+    pub fn fire(&self, target: impl Target, channel: impl AsRef<str>, topic: impl AsRef<str>) -> FireDraft {
+        FireDraft::new(self.endpoint.clone(), [target], channel.as_ref(), topic.as_ref())
+    }
+
+    /// Begins a message to several cells to which no reply is expected.
+    pub fn fire_all<T: Target>(
+        &self,
+        targets: impl IntoIterator<Item = T>,
+        channel: impl AsRef<str>,
+        topic: impl AsRef<str>,
+    ) -> FireDraft {
+        FireDraft::new(self.endpoint.clone(), targets, channel.as_ref(), topic.as_ref())
+    }
+
+    /// Registers a handler; either word may be [`Wildcard::ANY`](fedcell_protocol_defs::cell::Wildcard::ANY). It takes
+    /// the place of what was registered under exactly these words.
+    pub fn handle(&self, channel: impl AsRef<str>, topic: impl AsRef<str>, handler: impl Handler) {
+        self.endpoint.register(channel.as_ref(), topic.as_ref(), Arc::new(handler));
+    }
+
+    /// Takes out the handler registered under exactly these words. Whether there was one.
+    pub fn remove_handler(&self, channel: impl AsRef<str>, topic: impl AsRef<str>) -> bool {
+        self.endpoint.unregister(channel.as_ref(), topic.as_ref())
+    }
+
+    /// Adds a filter behind those that stand there for exactly these words.
+    pub fn filter(
+        &self,
+        place: Place,
+        channel: impl AsRef<str>,
+        topic: impl AsRef<str>,
+        filter: impl Filter + 'static,
+    ) {
+        let filter = Arc::new(filter);
+        self.endpoint.drive(|core, _| {
+            core.node.exchange_mut().filters_mut().add(place, channel.as_ref(), topic.as_ref(), filter)
+        });
+    }
+
+    /// Answers a request whose handler answered nothing at the time.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the reply cannot go out now.
+    ///
+    /// # Cancel safety
+    ///
+    /// The reply is sent by the first poll; the rest is a wait while the connection has more to send than it should.
+    pub async fn reply(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
+        self.endpoint.answer(reply_to, reply).await
+    }
+
+    /// Connects to another root from now on: connections to cells on the server are closed, and `url` is dialled. Nothing
+    /// happens on the server, or if that is the root already.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the URL cannot be used.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it is done may leave the cell without a root.
+    pub async fn change_root(&self, url: &str) -> Result<(), StartError> {
+        let backbone = self.endpoint.backbone();
+        let is_root = |info: &ConnectorInfo| info.purpose == ConnectorUse::RootConnector;
+        let is_same = backbone.connectors().iter().any(|info| is_root(info) && info.url == url);
+        if self.address().is_on_server() || is_same {
+            return Ok(());
+        }
+        backbone.remove(is_root);
+        self.endpoint.close_connections(|peer| peer.is_some_and(|peer| peer.as_fqcn().is_on_server()));
+        let planned = Planned { purpose: ConnectorUse::RootConnector, url: url.to_owned(), security: None };
+        backbone.start(&self.endpoint, planned).await
+    }
+
+    /// Answers several requests of one cell with one reply. `about` gives channel, topic and flags.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the reply cannot go out now.
+    pub fn reply_to_several(
+        &self,
+        target: &FqcnBuf,
+        ids: &[RequestId],
+        reply: Reply,
+        about: &Outgoing,
+    ) -> Result<(), Failure> {
+        self.endpoint.drive(|core, now| core.node.exchange_mut().send_delayed_reply(now, target, ids, reply, about)).0
+    }
+
+    /// Waits until the backbone stands: the server listens, a site has the server, a child its parent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn ready(&self) {
+        self.endpoint.until(|endpoint| endpoint.backbone().is_ready(endpoint)).await;
+    }
+
+    /// Whether the backbone stands.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.endpoint.backbone().is_ready(&self.endpoint)
+    }
+
+    /// Waits until that cell is a neighbour.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn connected(&self, peer: Fqcn<'_>) {
+        self.endpoint.until(|endpoint| endpoint.is_connected(peer)).await;
+    }
+
+    /// The neighbours to which messages are routed, in no order.
+    #[must_use]
+    pub fn peers(&self) -> Vec<FqcnBuf> {
+        self.endpoint.inspect(|node| node.exchange().neighbours().map(|(name, _)| name.clone()).collect())
+    }
+
+    /// What happens to the cell's connections from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.endpoint.subscribe(), self.endpoint.cancel().clone())
+    }
+
+    /// Listeners and connectors, with the addresses that were really bound.
+    #[must_use]
+    pub fn connectors(&self) -> Vec<ConnectorInfo> {
+        self.endpoint.backbone().connectors()
+    }
+
+    /// Messages that came and went no further, by reason.
+    #[must_use]
+    pub fn drops(&self) -> DropCounts {
+        self.endpoint.inspect(|node| node.exchange().drops())
+    }
+
+    /// Connections of peers that are not known yet, and how many of them had to give way to others so far.
+    #[must_use]
+    pub fn unknown_peers(&self) -> (usize, u64) {
+        self.endpoint.admission().counts()
+    }
+
+    /// Completes when the cell has been ended, by whoever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn ended(&self) {
+        self.endpoint.cancel().cancelled().await;
+    }
+
+    /// Says goodbye to all neighbours, lets handlers and queued frames finish, and ends the cell.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves the cell running in whatever stage it was; call it again.
+    pub async fn shutdown(&self) {
+        let limits = self.endpoint.limits();
+        self.endpoint.backbone().remove(|_| true);
+        let (sender, receiver) = oneshot::channel();
+        let (is_said, _) = self.endpoint.drive(|core, now| {
+            let id = core.node.exchange_mut().goodbye(now);
+            id.map(|id| core.wait(id, Waiter::All { outcomes: Vec::new(), sender })).is_some()
+        });
+        if is_said {
+            // Answers are a courtesy.
+            let _ = timeout(limits.goodbye, receiver).await;
+        }
+        let _ = timeout(limits.drain, self.endpoint.idle()).await;
+        self.endpoint.close_connections(|_| true);
+        let _ = timeout(limits.drain, self.endpoint.connections_gone()).await;
+        self.endpoint.stop();
+        self.endpoint.finished().await;
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cell").field("address", &self.address().as_str()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! The life of one connection, from its first byte to the last.
+
+use std::sync::Arc;
+
+use fedcell_cell_proto::frame::Frame;
+use fedcell_cell_proto::node::ConnectionId;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::state::Entry;
+use super::{Endpoint, RequestLane};
+use crate::connection::{End, Outbox, OutboxLimits, Receiver, Verdict, read_loop, write_loop};
+use crate::driver::{Facts, Link, Side, Slot};
+use crate::events::CellEvent;
+
+/// Feeds the frames of one connection to the node.
+struct Feed {
+    endpoint: Endpoint,
+    connection: ConnectionId,
+    /// Queues that got more than they should from the last frames.
+    crowded: Vec<Arc<Outbox>>,
+    lane: Option<Arc<RequestLane>>,
+}
+
+impl Receiver for Feed {
+    fn receive(&mut self, frames: &mut Vec<Frame>) -> Verdict {
+        let id = self.connection;
+        let (_, crowded) = self.endpoint.drive(|core, now| {
+            for frame in frames.drain(..) {
+                core.node.handle_frame(now, id, frame);
+            }
+        });
+        self.crowded = crowded;
+        let core = self.endpoint.lock();
+        self.lane = core.lane_of(id);
+        core.verdict(id)
+    }
+
+    /// A peer whose messages cannot be passed on or handled fast enough is read more slowly; but one neighbour that
+    /// takes nothing, or handlers that never end, hold it up for a while only.
+    async fn ready(&mut self) {
+        let patience = self.endpoint.limits().patience;
+        for outbox in self.crowded.drain(..) {
+            while outbox.is_crowded() && outbox.idle() < patience {
+                let _ = timeout(patience, outbox.room()).await;
+            }
+        }
+        if let Some(lane) = self.lane.take() {
+            lane.room(patience).await;
+        }
+    }
+}
+
+impl Endpoint {
+    /// Runs a connection until it ends; returns whether its peer was ever known.
+    pub(crate) async fn run_connection(&self, link: Link, facts: Facts, slot: Option<Slot>) {
+        let limits = self.limits();
+        let id = self.next_connection();
+        let outbox = Arc::new(Outbox::new(OutboxLimits { soft: limits.outgoing_soft, hard: limits.outgoing_hard }));
+        let closed = Arc::new(Notify::new());
+        let eviction = slot.as_ref().map(Slot::eviction);
+        let facts = Arc::new(facts);
+        let known = facts.for_node();
+        let entry = Entry {
+            outbox: outbox.clone(),
+            facts: facts.clone(),
+            slot,
+            closed: closed.clone(),
+            peer: None,
+            is_closed: false,
+        };
+        let mut writer = tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall));
+        self.drive(|core, now| {
+            core.entries.insert(id, entry);
+            core.node.handle_connected(now, id, known);
+        });
+        let mut feed = Feed { endpoint: self.clone(), connection: id, crowded: Vec::new(), lane: None };
+        let end = tokio::select! {
+            biased;
+            end = read_loop(link.reading, limits.frames, &mut feed) => end,
+            () = closed.notified() => End::Stopped,
+            () = evicted(eviction.as_deref()) => End::Evicted,
+            outcome = &mut writer => End::Failed(outcome.map_or_else(std::io::Error::other, |written| {
+                written.err().unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into())
+            })),
+        };
+        tracing::debug!(me = %self.address(), peer = %facts.peer_address, ?end, "connection ended");
+        let is_orderly = matches!(end, End::Stopped);
+        outbox.close(!is_orderly);
+        let (entry, _) = self.drive(|core, now| {
+            match &end {
+                End::Malformed(error) => core.node.handle_bad_frame(now, id, *error),
+                _ => core.node.handle_closed(now, id),
+            }
+            core.forget(id)
+        });
+        self.note_change();
+        if let Some(problem) = end.problem(entry.is_some_and(|entry| entry.peer.is_some())) {
+            self.tell(CellEvent::ConnectionRefused { address: facts.peer_address.clone(), reason: problem });
+        }
+        if !writer.is_finished() {
+            let _ = timeout(limits.patience, &mut writer).await;
+            writer.abort();
+        }
+    }
+}
+
+async fn evicted(eviction: Option<&Notify>) {
+    match eviction {
+        Some(eviction) => eviction.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Facts {
+    fn for_node(&self) -> fedcell_cell_proto::identity::ConnectionFacts {
+        use fedcell_cell_proto::identity;
+        let side = match self.side {
+            Side::Dialled => identity::Side::Dialer,
+            Side::Accepted => identity::Side::Listener,
+        };
+        let facts = if self.security == crate::security::SecurityMode::Mtls {
+            let name = self.identity.as_ref().and_then(|identity| identity.common_name());
+            identity::ConnectionFacts::mutual_tls(side, name.map(ToOwned::to_owned))
+        } else {
+            identity::ConnectionFacts::unproven(side)
+        };
+        if self.admin_listener { facts.through_admin_listener() } else { facts }
+    }
+}

@@ -1,0 +1,275 @@
+//! The cell's machine and everything that turns its crank.
+//!
+//! ```text
+//!   reader ── handle_frame ──┐                        ┌─► Outbox of a connection ─► writer
+//!   caller ── send_request ──┤                        │
+//!   handler ─ send_reply ────┼─► Node, under a lock ──┼─► callers that wait for a reply
+//!   timer ─── handle_timeout ┘    then drained        ├─► Lane of a neighbour ─► handlers
+//!                                                     └─► sealing and opening, events
+//! ```
+//!
+//! The node has no task of its own. Whoever has something for it takes the lock, calls one verb, drains what came of it
+//! and lets go; no await happens under the lock. That saves two wake-ups per message against a task with a channel, and
+//! a reader brings all frames of one read at a time. Frames are queued under the lock, so that they leave in the order
+//! in which the node made them; callers are woken and handlers started after it.
+
+mod connection;
+mod deliver;
+mod state;
+mod waiters;
+
+use core::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use fedcell_auth::UnixTime;
+use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::node::{ConnectionId, IncomingRequest, Node};
+use fedcell_cell_proto::registry::Registry;
+use fedcell_cell_proto::route::Neighbours as _;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backbone::Backbone;
+use crate::clock::Clock;
+use crate::connection::Outbox;
+use crate::dispatch::Lane;
+use crate::driver::{Admission, AdmissionLimits};
+use crate::events::CellEvent;
+use crate::handler::Handler;
+use crate::limits::Limits;
+
+use self::state::{Core, Effects};
+pub(crate) use self::waiters::Waiter;
+
+/// Events that a slow reader may lag behind before it misses some.
+const EVENT_BACKLOG: usize = 1024;
+
+/// The endpoint of one cell. Clones are the same endpoint.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: FqcnBuf,
+    limits: Limits,
+    clock: Clock,
+    core: Mutex<Core>,
+    handlers: RwLock<Registry<Arc<dyn Handler>>>,
+    admission: Admission,
+    backbone: Arc<Backbone>,
+    timer: Notify,
+    changed: Notify,
+    events: broadcast::Sender<CellEvent>,
+    connections: AtomicU64,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Endpoint {
+    pub(crate) fn new(node: Node, limits: Limits, backbone: Backbone) -> Self {
+        let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let inner = Inner {
+            address: node.exchange().address().to_owned(),
+            clock: Clock::start(),
+            core: Mutex::new(Core::new(node, &limits)),
+            handlers: RwLock::default(),
+            admission: Admission::new(AdmissionLimits {
+                total: limits.unknown_peers,
+                per_address: limits.unknown_peers_per_address,
+            }),
+            backbone: Arc::new(backbone),
+            timer: Notify::new(),
+            changed: Notify::new(),
+            events,
+            connections: AtomicU64::new(1),
+            cancel: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            limits,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn address(&self) -> Fqcn<'_> {
+        self.inner.address.as_fqcn()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.inner.admission
+    }
+
+    /// Cancelled when the cell ends.
+    pub(crate) fn cancel(&self) -> &CancellationToken {
+        &self.inner.cancel
+    }
+
+    /// Runs `task` until it is done or the cell ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let cancel = self.inner.cancel.clone();
+        self.inner.tasks.spawn(async move {
+            cancel.run_until_cancelled(task).await;
+        })
+    }
+
+    /// Waits until no task of the cell is left; to be called after [`stop`](Self::stop).
+    pub(crate) async fn finished(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Ends everything at once: tasks, waiting callers, handlers.
+    pub(crate) fn stop(&self) {
+        self.inner.cancel.cancel();
+        self.inner.backbone.remove(|_| true);
+        self.forget_handlers();
+        self.lock().abandon();
+    }
+
+    /// Waits until no handler runs and none waits.
+    pub(crate) async fn idle(&self) {
+        let permits = self.lock().permits().clone();
+        let all = u32::try_from(self.inner.limits.handlers).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        drop(permits.acquire_many(all).await);
+    }
+
+    /// Closes the connections that `choose` picks by the name of their peer, once what is queued has left.
+    pub(crate) fn close_connections(&self, choose: impl Fn(Option<&FqcnBuf>) -> bool) {
+        self.lock().close(choose);
+    }
+
+    /// Waits until there is no connection.
+    pub(crate) async fn connections_gone(&self) {
+        self.until(|endpoint| endpoint.lock().entries.is_empty()).await;
+    }
+
+    pub(crate) fn backbone(&self) -> &Arc<Backbone> {
+        &self.inner.backbone
+    }
+
+    /// A connection or neighbour has come or gone.
+    fn note_change(&self) {
+        self.inner.changed.notify_waiters();
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<CellEvent> {
+        self.inner.events.subscribe()
+    }
+
+    pub(crate) fn tell(&self, event: CellEvent) {
+        // Nobody has to listen.
+        let _ = self.inner.events.send(event);
+    }
+
+    pub(crate) fn register(&self, channel: &str, topic: &str, handler: Arc<dyn Handler>) {
+        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        handlers.insert(channel, topic, handler);
+    }
+
+    pub(crate) fn unregister(&self, channel: &str, topic: &str) -> bool {
+        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        handlers.remove(channel, topic).is_some()
+    }
+
+    /// Forgets all handlers, and with them what they have captured.
+    pub(crate) fn forget_handlers(&self) {
+        *self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner) = Registry::new();
+    }
+
+    pub(crate) fn handler(&self, channel: &str, topic: &str) -> Option<Arc<dyn Handler>> {
+        self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner).find(channel, topic).cloned()
+    }
+
+    fn next_connection(&self) -> ConnectionId {
+        ConnectionId::new(self.inner.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the node without changing it.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
+        look(&self.lock().node)
+    }
+
+    /// Calls a verb of the node and deals with what comes of it. Gives the queues that are crowded now.
+    pub(crate) fn drive<T>(&self, verb: impl FnOnce(&mut Core, UnixTime) -> T) -> (T, Vec<Arc<Outbox>>) {
+        let now = self.now();
+        let mut effects = Effects::default();
+        let (result, is_due_earlier) = {
+            let mut core = self.lock();
+            let result = verb(&mut core, now);
+            core.drain(&mut effects);
+            (result, core.rearm())
+        };
+        if is_due_earlier {
+            self.inner.timer.notify_one();
+        }
+        let crowded = core::mem::take(&mut effects.crowded);
+        self.deliver(effects);
+        (result, crowded)
+    }
+
+    /// The task that calls the node when its time comes.
+    pub(crate) async fn drive_timer(self) {
+        loop {
+            let armed = self.lock().armed();
+            let rearmed = self.inner.timer.notified();
+            match armed {
+                None => rearmed.await,
+                Some(deadline) => tokio::select! {
+                    () = rearmed => {}
+                    () = sleep_until(self.inner.clock.instant(deadline)) => {
+                        self.drive(|core, now| {
+                            core.disarm();
+                            core.node.handle_timeout(now);
+                        });
+                    }
+                },
+            }
+        }
+    }
+
+    /// Whether that cell is a neighbour to which messages are routed.
+    pub(crate) fn is_connected(&self, peer: Fqcn<'_>) -> bool {
+        self.inspect(|node| node.exchange().is_neighbour(peer))
+    }
+
+    /// Waits until `look` says yes; it is asked again whenever a neighbour comes or goes.
+    pub(crate) async fn until(&self, look: impl Fn(&Self) -> bool) {
+        loop {
+            let changed = self.inner.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if look(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("address", &self.inner.address).finish_non_exhaustive()
+    }
+}
+
+/// What waits in a lane.
+pub(crate) type RequestLane = Lane<deliver::Arrived>;
+
+/// A request that is to be handled, as the node gives it.
+pub(crate) type Incoming = Box<IncomingRequest>;

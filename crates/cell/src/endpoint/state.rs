@@ -1,0 +1,219 @@
+//! What the lock guards: the node, the queues of its connections, and the callers that wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fedcell_auth::UnixTime;
+use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, Node, Transmit};
+use fedcell_cell_proto::request::RequestId;
+use tokio::sync::{Notify, Semaphore};
+
+use super::waiters::{Served, Waiter, Waiters};
+use super::{Incoming, RequestLane};
+use crate::connection::{Class, Outbox, Refused, Verdict};
+use crate::dispatch::LaneLimits;
+use crate::driver::{Facts, Slot};
+use crate::limits::Limits;
+
+/// One connection, as the endpoint knows it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) facts: Arc<Facts>,
+    /// Its place among the unknown peers; given back when the peer is known.
+    pub(super) slot: Option<Slot>,
+    /// Wakes the task of the connection when the node closes it.
+    pub(super) closed: Arc<Notify>,
+    pub(super) peer: Option<FqcnBuf>,
+    pub(super) is_closed: bool,
+}
+
+/// What came of a verb and is dealt with after the lock.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) served: Vec<Served>,
+    pub(super) requests: Vec<(Arc<RequestLane>, Incoming)>,
+    pub(super) events: Vec<Event>,
+    pub(super) crowded: Vec<Arc<Outbox>>,
+}
+
+/// Under the lock.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) node: Node,
+    pub(super) entries: HashMap<ConnectionId, Entry>,
+    lanes: HashMap<FqcnBuf, Arc<RequestLane>>,
+    lane_limits: LaneLimits,
+    permits: Arc<Semaphore>,
+    waiters: Waiters,
+    armed: Option<UnixTime>,
+    /// Frames that a full queue did not take.
+    pub(super) overflowed: u64,
+}
+
+impl Core {
+    pub(super) fn new(node: Node, limits: &Limits) -> Self {
+        Self {
+            node,
+            entries: HashMap::new(),
+            lanes: HashMap::new(),
+            lane_limits: LaneLimits { requests: limits.waiting_requests, bytes: limits.waiting_bytes },
+            permits: Arc::new(Semaphore::new(limits.handlers)),
+            waiters: Waiters::default(),
+            armed: None,
+            overflowed: 0,
+        }
+    }
+
+    /// A caller waits for that request; to be called under the same lock that sent it.
+    pub(crate) fn wait(&mut self, id: RequestId, waiter: Waiter) {
+        self.waiters.insert(id, waiter);
+    }
+
+    /// Nobody waits for that request any more.
+    pub(crate) fn give_up(&mut self, id: &RequestId) {
+        self.waiters.remove(id);
+        self.node.exchange_mut().cancel(id);
+    }
+
+    /// The drain contract of the node: frames to their queues, callers and requests to `effects`.
+    pub(super) fn drain(&mut self, effects: &mut Effects) {
+        while let Some(transmit) = self.node.poll_transmit() {
+            self.transmit(transmit, effects);
+        }
+        while let Some(event) = self.node.poll_event() {
+            match event {
+                Event::Reply { id, target, outcome, open, .. } => {
+                    effects.served.extend(self.waiters.serve(&id, target, outcome, open));
+                }
+                Event::Request(request) => {
+                    let lane = self.lane(request.reply_to.neighbour());
+                    effects.requests.push((lane, request));
+                }
+                Event::PeerUp { ref peer, connection, .. } => {
+                    if let Some(entry) = self.entries.get_mut(&connection) {
+                        entry.slot = None;
+                        entry.peer = Some(peer.clone());
+                    }
+                    effects.events.push(event);
+                }
+                Event::PeerDown { ref peer, .. } => {
+                    self.lanes.remove(peer);
+                    effects.events.push(event);
+                }
+                other => effects.events.push(other),
+            }
+        }
+    }
+
+    fn transmit(&mut self, transmit: Transmit, effects: &mut Effects) {
+        match transmit {
+            Transmit::Frame { connection, frame, class } => {
+                let Some(entry) = self.entries.get(&connection) else { return };
+                let class = match class {
+                    NodeClass::Control => Class::Control,
+                    NodeClass::Bulk => Class::Bulk,
+                    _ => Class::Message,
+                };
+                match entry.outbox.push(class, frame) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        if !effects.crowded.iter().any(|known| Arc::ptr_eq(known, &entry.outbox)) {
+                            effects.crowded.push(entry.outbox.clone());
+                        }
+                    }
+                    Err(Refused::Closed) => {}
+                    Err(Refused::Full) => {
+                        self.overflowed += 1;
+                        let peer = entry.peer.as_ref().map(FqcnBuf::as_str);
+                        tracing::warn!(peer, overflowed = self.overflowed, "a peer takes too little, dropped a frame");
+                    }
+                }
+            }
+            Transmit::Close { connection, reason } => {
+                let Some(entry) = self.entries.get_mut(&connection) else { return };
+                tracing::debug!(peer = %entry.facts.peer_address, %reason, "closing a connection");
+                entry.is_closed = true;
+                entry.outbox.close(false);
+                entry.closed.notify_one();
+            }
+            _ => {}
+        }
+    }
+
+    fn lane(&mut self, neighbour: Fqcn<'_>) -> Arc<RequestLane> {
+        if let Some(lane) = self.lanes.get(neighbour.as_str()) {
+            return lane.clone();
+        }
+        let lane = Arc::new(RequestLane::new(self.lane_limits, self.permits.clone()));
+        self.lanes.insert(neighbour.to_owned(), lane.clone());
+        lane
+    }
+
+    /// The lane of the peer of a connection, if there is one yet.
+    pub(super) fn lane_of(&self, connection: ConnectionId) -> Option<Arc<RequestLane>> {
+        let peer = self.entries.get(&connection)?.peer.as_ref()?;
+        self.lanes.get(peer).cloned()
+    }
+
+    pub(super) const fn permits(&self) -> &Arc<Semaphore> {
+        &self.permits
+    }
+
+    /// Forgets all callers and everything that waits for a handler.
+    pub(super) fn abandon(&mut self) {
+        self.waiters = Waiters::default();
+        for (_, lane) in self.lanes.drain() {
+            lane.clear();
+        }
+    }
+
+    /// Closes the connections that `choose` picks by the name of their peer, once what is queued has left.
+    pub(super) fn close(&mut self, choose: impl Fn(Option<&FqcnBuf>) -> bool) {
+        for entry in self.entries.values_mut().filter(|entry| choose(entry.peer.as_ref())) {
+            entry.is_closed = true;
+            entry.outbox.close(false);
+            entry.closed.notify_one();
+        }
+    }
+
+    /// What the reader of a connection does next.
+    pub(super) fn verdict(&self, connection: ConnectionId) -> Verdict {
+        match self.entries.get(&connection) {
+            Some(entry) if entry.is_closed => Verdict::Stop,
+            Some(entry) if entry.peer.is_some() => Verdict::Admitted,
+            Some(_) => Verdict::Unknown,
+            None => Verdict::Stop,
+        }
+    }
+
+    pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<Entry> {
+        let entry = self.entries.remove(&connection)?;
+        // Another connection of the same peer may have taken over.
+        if let Some(peer) = &entry.peer
+            && !self.entries.values().any(|other| other.peer.as_ref() == Some(peer))
+        {
+            self.lanes.remove(peer);
+        }
+        Some(entry)
+    }
+
+    pub(super) const fn armed(&self) -> Option<UnixTime> {
+        self.armed
+    }
+
+    pub(super) const fn disarm(&mut self) {
+        self.armed = None;
+    }
+
+    /// Arms the timer for what the node wants next. Whether that is earlier than what it was armed for.
+    pub(super) fn rearm(&mut self) -> bool {
+        let Some(wanted) = self.node.poll_timeout() else { return false };
+        let is_earlier = self.armed.is_none_or(|armed| wanted < armed);
+        if is_earlier {
+            self.armed = Some(wanted);
+        }
+        is_earlier
+    }
+}

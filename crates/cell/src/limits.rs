@@ -1,0 +1,64 @@
+//! Bounds and waiting times of one cell. Every queue and table that a peer can fill has one.
+
+use core::time::Duration;
+
+use fedcell_cell_proto::frame::FrameLimits;
+use fedcell_protocol_defs::cell::CellLimit;
+use fedcell_protocol_defs::frame::LinkDefaults;
+
+/// Bounds and waiting times of one cell, with the defaults in their documentation.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest frames, in bytes. Before the handshake 64 KiB, afterwards what the reference accepts.
+    pub frames: FrameLimits,
+    /// Connections whose peer is not known yet. Default 512; when there are more, the oldest one is closed.
+    pub unknown_peers: usize,
+    /// The same for each address. Default 128.
+    pub unknown_peers_per_address: usize,
+    /// How long a peer may take for the TLS handshake. Default 10 s.
+    pub tls_handshake: Duration,
+    /// How long a dialled peer may take to accept the connection, and again for the TLS handshake. Default 10 s.
+    pub dial: Duration,
+    /// Bytes that wait to leave on one connection before senders wait. Default 64 MiB.
+    pub outgoing_soft: usize,
+    /// Bytes that wait to leave on one connection before frames are dropped. Default 1 GiB, which only messages that
+    /// are passed on for others can reach.
+    pub outgoing_hard: usize,
+    /// How long a peer may take no byte before its connection is closed. Default 30 s.
+    pub send_stall: Duration,
+    /// How long one peer that takes nothing holds up others whose messages it should get. Default 5 s.
+    pub patience: Duration,
+    /// Handlers that run at a time, in the whole cell. Default 1024.
+    pub handlers: usize,
+    /// Requests of one neighbour that wait for their handler before no more are read. Default 16 384.
+    pub waiting_requests: usize,
+    /// Bytes of such requests. Default 256 MiB.
+    pub waiting_bytes: usize,
+    /// How long a stopping cell waits for the answers to its goodbye. Default 0.5 s, as in the reference.
+    pub goodbye: Duration,
+    /// How long a stopping cell waits for its handlers and for queued frames to leave. Default 5 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            frames: FrameLimits::default(),
+            unknown_peers: 512,
+            unknown_peers_per_address: 128,
+            tls_handshake: Duration::from_secs(10),
+            dial: Duration::from_secs(10),
+            outgoing_soft: 64 * MIB,
+            outgoing_hard: 1024 * MIB,
+            send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
+            patience: Duration::from_secs(5),
+            handlers: 1024,
+            waiting_requests: 16_384,
+            waiting_bytes: 256 * MIB,
+            goodbye: Duration::from_secs_f64(CellLimit::BYE_TIMEOUT),
+            drain: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Sending: a draft says what goes where, `send` sends it and, for a request, waits for the answer.
+
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
+use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
+use fedcell_cell_proto::message::{Message, Payload};
+use fedcell_cell_proto::request::{Body, Failure, Outgoing, RequestId};
+use fedcell_fobs::Value;
+use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode};
+use tokio::sync::oneshot;
+
+use crate::endpoint::{Endpoint, Waiter};
+use crate::error::{BodyError, RequestError};
+use crate::handler::{decode, fobs_body};
+
+/// The address of a cell in any form: text is parsed, a parsed one is taken as it is.
+pub trait Target {
+    /// The address.
+    ///
+    /// # Errors
+    ///
+    /// [`FqcnError`] if the text is no address.
+    fn address(self) -> Result<FqcnBuf, FqcnError>;
+}
+
+impl Target for &str {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        FqcnBuf::parse(self)
+    }
+}
+
+impl Target for &String {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        FqcnBuf::parse(self)
+    }
+}
+
+impl Target for String {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        FqcnBuf::parse(&self)
+    }
+}
+
+impl Target for FqcnBuf {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        Ok(self)
+    }
+}
+
+impl Target for &FqcnBuf {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        Ok(self.clone())
+    }
+}
+
+impl Target for Fqcn<'_> {
+    fn address(self) -> Result<FqcnBuf, FqcnError> {
+        Ok(self.to_owned())
+    }
+}
+
+/// What a draft becomes.
+pub mod kind {
+    /// A request to one cell.
+    #[derive(Debug)]
+    pub struct One;
+    /// A request to several cells.
+    #[derive(Debug)]
+    pub struct Many;
+    /// A message to which no reply is expected.
+    #[derive(Debug)]
+    pub struct Fire;
+}
+
+/// A request to one cell, not sent yet.
+pub type RequestDraft = Draft<kind::One>;
+
+/// A request to several cells, not sent yet.
+pub type BroadcastDraft = Draft<kind::Many>;
+
+/// A message without a reply, not sent yet.
+pub type FireDraft = Draft<kind::Fire>;
+
+/// Something that is to be sent. Nothing happens before `send` is awaited.
+#[must_use = "nothing is sent before `send` is awaited"]
+pub struct Draft<K> {
+    endpoint: Endpoint,
+    targets: Result<Vec<FqcnBuf>, RequestError>,
+    outgoing: Outgoing,
+    kind: core::marker::PhantomData<K>,
+}
+
+impl<K> Draft<K> {
+    pub(crate) fn new<T: Target>(
+        endpoint: Endpoint,
+        targets: impl IntoIterator<Item = T>,
+        channel: &str,
+        topic: &str,
+    ) -> Self {
+        let targets = targets.into_iter().map(|target| target.address().map_err(RequestError::Target)).collect();
+        Self {
+            endpoint,
+            targets,
+            outgoing: Outgoing::new(channel, topic, Body::none()),
+            kind: core::marker::PhantomData,
+        }
+    }
+
+    /// Sets a header of the application.
+    pub fn header<'v>(mut self, key: impl AsRef<str>, value: impl Into<HeaderValue<'v>>) -> Self {
+        self.outgoing.headers.insert(key, value);
+        self
+    }
+
+    /// Sets all headers of the application.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.outgoing.headers = headers;
+        self
+    }
+
+    /// Sets the payload: bytes as they are.
+    pub fn payload(self, payload: impl Into<Payload>) -> Self {
+        self.body(Body::bytes(payload))
+    }
+
+    /// Sets the payload: an object. One that cannot be encoded is reported by `send`.
+    pub fn value(mut self, value: &Value) -> Self {
+        match fobs_body(value) {
+            Ok(body) => self.outgoing.body = body,
+            Err(error) => self.targets = Err(error.into()),
+        }
+        self
+    }
+
+    /// Sets the payload with its encoding.
+    pub fn body(mut self, body: Body) -> Self {
+        self.outgoing.body = body;
+        self
+    }
+
+    /// Seals the payload from end to end. The reply will be sealed, too.
+    pub const fn sealed(mut self) -> Self {
+        self.outgoing.secure = true;
+        self
+    }
+
+    /// Says whether the payload is sealed from end to end.
+    pub const fn secure(mut self, secure: bool) -> Self {
+        self.outgoing.secure = secure;
+        self
+    }
+
+    /// Says that failures are not worth a warning to anybody on the way.
+    pub const fn optional(mut self) -> Self {
+        self.outgoing.optional = true;
+        self
+    }
+}
+
+impl<K> fmt::Debug for Draft<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("targets", &self.targets)
+            .field("outgoing", &self.outgoing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gives a request up when its caller does.
+struct Waiting<'a> {
+    endpoint: &'a Endpoint,
+    id: Option<RequestId>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.endpoint.drive(|core, _| core.give_up(&id));
+        }
+    }
+}
+
+impl Draft<kind::One> {
+    /// Sets how long to wait for the reply. Default 3600 s.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.outgoing.timeout = timeout;
+        self
+    }
+
+    /// Sends the request and waits for the answer, whatever its return code; [`Response::success`] looks at that.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if there is no answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up: it may have been sent, and its reply is dropped.
+    pub async fn send(self) -> Result<Response, RequestError> {
+        let targets = self.targets?;
+        let (sender, receiver) = oneshot::channel();
+        let (sent, _) = self.endpoint.drive(|core, now| {
+            let id = core.node.exchange_mut().send_request(now, &targets, &self.outgoing)?;
+            core.wait(id.clone(), Waiter::One(sender));
+            Ok::<_, RequestError>(id)
+        });
+        let mut waiting = Waiting { endpoint: &self.endpoint, id: Some(sent?) };
+        let outcome = receiver.await;
+        waiting.id = None;
+        Ok(Response { message: *outcome.map_err(|_| RequestError::Stopped)?? })
+    }
+}
+
+impl Draft<kind::Many> {
+    /// Sets how long to wait for all replies together. Default 3600 s.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.outgoing.timeout = timeout;
+        self
+    }
+
+    /// Sends the request to all targets and waits until each has answered or failed.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if nothing was sent; what happened to each target is in its own result.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Draft::send`] of a request to one cell.
+    pub async fn send(self) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
+        let targets = self.targets?;
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (sender, receiver) = oneshot::channel();
+        let (sent, _) = self.endpoint.drive(|core, now| {
+            let id = core.node.exchange_mut().send_request(now, &targets, &self.outgoing)?;
+            core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
+            Ok::<_, RequestError>(id)
+        });
+        let mut waiting = Waiting { endpoint: &self.endpoint, id: Some(sent?) };
+        let outcomes = receiver.await;
+        waiting.id = None;
+        let outcomes = outcomes.map_err(|_| RequestError::Stopped)?;
+        let response = |outcome: Result<Box<Message>, Failure>| {
+            outcome.map(|message| Response { message: *message }).map_err(RequestError::from)
+        };
+        Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect())
+    }
+}
+
+impl Draft<kind::Fire> {
+    /// Sends the message and waits only while its connection has more to send than it should. Whether it arrives is not
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if it could not be sent to one of the targets: the first such error.
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is sent by the first poll; dropping the future later does not take it back.
+    pub async fn send(self) -> Result<(), RequestError> {
+        let targets = self.targets?;
+        let (mut failed, crowded) =
+            self.endpoint.drive(|core, now| core.node.exchange_mut().fire(now, &targets, &self.outgoing));
+        for outbox in crowded {
+            outbox.room().await;
+        }
+        if failed.is_empty() { Ok(()) } else { Err(failed.swap_remove(0).1.into()) }
+    }
+
+    /// Puts the message behind others for the same targets, to be sent with them as one within half a second.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if a target or the body is wrong.
+    pub fn queue(self) -> Result<(), RequestError> {
+        let targets = self.targets?;
+        self.endpoint.drive(|core, now| {
+            for target in &targets {
+                core.node.exchange_mut().queue(now, target, self.outgoing.clone());
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone)]
+pub struct Response {
+    message: Message,
+}
+
+impl Response {
+    /// How the target says it went; absent means ok.
+    #[must_use]
+    pub fn return_code(&self) -> ReturnCode<'_> {
+        self.message.headers.text(HeaderKey::RETURN_CODE).ok().flatten().map_or(ReturnCode::OK, ReturnCode::new)
+    }
+
+    /// The text with which the target explains its return code.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.message.headers.text(HeaderKey::ERROR).ok().flatten()
+    }
+
+    /// This response, if its return code is ok.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Answered`] if it is another.
+    pub fn success(self) -> Result<Self, RequestError> {
+        if self.return_code() == ReturnCode::OK {
+            return Ok(self);
+        }
+        let (code, text) = (self.return_code().as_str().into(), self.error().unwrap_or_default().into());
+        Err(RequestError::Answered { code, text })
+    }
+
+    /// All headers.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.message.headers
+    }
+
+    /// The payload, opened and still encoded.
+    #[must_use]
+    pub const fn payload(&self) -> &Payload {
+        &self.message.payload
+    }
+
+    /// The payload in one piece; free unless it came in several.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.message.payload.clone().into_bytes()
+    }
+
+    /// The payload as an object.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`] if it is not what its encoding says.
+    pub fn value(&self) -> Result<Value, BodyError> {
+        decode(&self.message)
+    }
+
+    /// The message itself.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}

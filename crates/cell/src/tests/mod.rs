@@ -1,0 +1,52 @@
+//! Whole cells of one process, in memory and over loopback.
+
+mod exchange;
+mod hostile;
+mod protected;
+mod tree;
+
+use core::time::Duration;
+
+use fedcell_cell_proto::address::FqcnBuf;
+
+use crate::driver::MemoryNetwork;
+use crate::security::SecurityMode;
+use crate::{Cell, CellBuilder, ConnectorUse, Request};
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn address(text: &str) -> FqcnBuf {
+    FqcnBuf::parse(text).unwrap()
+}
+
+/// A cell in the clear, in the memory network `network`.
+fn builder(name: &str, network: &MemoryNetwork) -> CellBuilder {
+    Cell::builder(name).security(SecurityMode::Clear).memory(network.clone())
+}
+
+async fn echo(request: Request) -> fedcell_cell_proto::request::Body {
+    request.body()
+}
+
+/// The URL of the first listener for that purpose.
+fn url_of(cell: &Cell, purpose: &ConnectorUse) -> String {
+    cell.connectors().into_iter().find(|info| info.purpose == *purpose).unwrap().url
+}
+
+/// A server on a free port, in the clear, that echoes.
+async fn server() -> Cell {
+    let server =
+        Cell::builder("server").security(SecurityMode::Clear).root_url("tcp://127.0.0.1:0").start().await.unwrap();
+    server.handle("test", "echo", echo);
+    server
+}
+
+/// A site of that server, connected.
+async fn site(name: &str, server: &Cell) -> Cell {
+    let url = url_of(server, &ConnectorUse::ExternalListener);
+    let site = Cell::builder(name).security(SecurityMode::Clear).root_url(url).start().await.unwrap();
+    tokio::time::timeout(PATIENCE, site.ready()).await.expect("the site does not reach its server");
+    site.handle("test", "echo", echo);
+    site
+}
