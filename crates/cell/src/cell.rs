@@ -222,6 +222,12 @@ impl Cell {
         self.endpoint.inspect(|node| node.exchange().drops())
     }
 
+    /// Requests of this cell that have neither a reply nor an end yet.
+    #[must_use]
+    pub fn waiting_requests(&self) -> usize {
+        self.endpoint.inspect(|node| node.exchange().pending_requests())
+    }
+
     /// Connections of peers that are not known yet, and how many of them had to give way to others so far.
     #[must_use]
     pub fn unknown_peers(&self) -> (usize, u64) {
