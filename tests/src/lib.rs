@@ -1,11 +1,13 @@
 //! Everything that needs more than one crate: golden data, interop with the reference, simulation, fuzz corpora.
 
 pub mod bench;
+mod fobs_driver;
 pub mod fuzz;
 pub mod interop;
 mod random;
 pub mod raw;
 pub mod reference;
+pub mod sim;
 
 use std::process::ExitCode;
 
