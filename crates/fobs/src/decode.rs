@@ -286,7 +286,7 @@ fn as_decomposer(value: Value) -> Result<Option<Text>, Error> {
 fn in_entry(error: Error, name: &Value) -> Error {
     match name {
         // The way through an envelope is not a step: it leads to what the envelope stands for.
-        Value::Str(name) if name.as_bytes() == key::DATA => error,
+        Value::Str(name) if [key::TYPE, key::DATA, key::DECOMPOSER].contains(&name.as_bytes()) => error,
         Value::Str(name) => error.in_field(name.clone()),
         Value::Int(number) => error.in_field(number.to_string()),
         Value::Enum(member) => error.in_field(member.member.clone()),

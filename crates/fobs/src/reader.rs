@@ -136,15 +136,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes exactly these bytes, if they come next and in one segment; otherwise takes nothing.
+    /// Takes exactly these bytes, if they come next; otherwise takes nothing.
     #[inline]
-    pub(crate) fn take_if(&mut self, expected: &[u8]) -> bool {
+    pub(crate) fn take_if<const N: usize>(&mut self, expected: &[u8; N]) -> bool {
         match self.window.strip_prefix(expected) {
             Some(rest) => {
                 self.window = rest;
                 if rest.is_empty() {
                     self.refill();
                 }
+                true
+            }
+            None if self.window.len() < N && self.remaining() >= N && self.peek::<N>() == *expected => {
+                self.skip(N);
                 true
             }
             None => false,
