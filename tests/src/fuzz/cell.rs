@@ -71,7 +71,8 @@ fn written(map: &HeaderMap) -> Vec<u8> {
 pub fn headers(bytes: &[u8]) {
     let limits = HeaderLimits::default();
     let Ok(map) = HeaderMap::decode(Bytes::copy_from_slice(bytes), &limits) else { return };
-    assert_eq!(written(&map), bytes);
+    // An empty map is written as no headers at all.
+    assert_eq!(written(&map), if map.is_empty() { b"" } else { bytes });
     for (key, value) in &map {
         assert_eq!(map.raw(key), Some(value));
         let _ =
