@@ -10,14 +10,18 @@ use fedcell_cell_proto::identity::{IdentityPolicy, Side};
 use fedcell_cell_proto::link::LinkConfig;
 use fedcell_cell_proto::node::{Node, NodeConfig, OriginCheck};
 
+use fedcell_protocol_defs::cell::{CertChannel, CertTopic};
+
 use crate::backbone::{Backbone, ConnectorUse, Planned};
 use crate::cell::Cell;
 use crate::driver::MemoryNetwork;
 use crate::endpoint::Endpoint;
 use crate::error::StartError;
+use crate::events::Events;
 use crate::limits::Limits;
 use crate::network;
 use crate::random::SystemRandom;
+use crate::sealing::{self, Sealing};
 use crate::security::{Credentials, SecurityMode};
 
 /// Describes a cell and starts it.
@@ -194,6 +198,19 @@ impl CellBuilder {
     ///
     /// Dropping the future ends what has been started.
     pub async fn start(self) -> Result<Cell, StartError> {
+        Ok(self.start_watched().await?.0)
+    }
+
+    /// As [`start`](Self::start), with the events from the first connection on.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what has been started.
+    pub async fn start_watched(self) -> Result<(Cell, Events), StartError> {
         let address = parse(&self.address)?;
         let planned = self.plan(address.as_fqcn())?;
         let identities = self.policy(&address)?;
@@ -210,17 +227,20 @@ impl CellBuilder {
             link.heartbeat_interval = Some(interval);
         }
         let node = Node::new(config, Filters::new(), link, Box::new(id_source()));
+        let sealing = Sealing::load(self.credentials.as_ref(), identities.clone());
         let backbone = Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc);
-        let endpoint = Endpoint::new(node, self.limits, backbone);
+        let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
         let cell = Cell::started(endpoint.clone());
+        cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);
         if self.network_commands {
             network::answer(&cell);
         }
+        let events = cell.events();
         endpoint.spawn(endpoint.clone().drive_timer());
         for planned in planned {
             endpoint.backbone().start(&endpoint, planned).await?;
         }
-        Ok(cell)
+        Ok((cell, events))
     }
 
     /// What to listen on and what to dial.

@@ -17,6 +17,7 @@ mod limits;
 pub mod network;
 mod random;
 pub mod request;
+mod sealing;
 pub mod security;
 
 pub use backbone::{ConnectorInfo, ConnectorUse};

@@ -5,6 +5,7 @@ use core::task::Poll;
 use core::time::Duration;
 use std::panic::AssertUnwindSafe;
 
+use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::node::{Event, Exchange, IncomingRequest, ReplyTo};
 use fedcell_cell_proto::request::{Failure, Reply};
 use fedcell_protocol_defs::cell::{MessageType, ReturnCode};
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::state::Effects;
 use super::{Endpoint, Incoming};
+use crate::backbone::{ConnectorUse, Planned};
 use crate::cell::Cell;
 use crate::dispatch::{Waiting, Work};
 use crate::events::CellEvent;
@@ -86,8 +88,27 @@ impl Endpoint {
                 self.tell(CellEvent::PeerDown { peer });
                 self.note_change();
             }
+            Event::Seal(work) => self.sealing().seal(self, *work),
+            Event::Open(work) => self.sealing().open(self, *work),
+            Event::DialOffered { peer, url } => self.dial_offered(peer, url),
             other => tracing::debug!(event = ?other, "not handled"),
         }
+    }
+
+    /// A cell with which this one talks over others can be dialled. The node asks only if the policy allows it.
+    fn dial_offered(&self, peer: FqcnBuf, url: String) {
+        let purpose = ConnectorUse::AdhocConnector(peer);
+        let backbone = self.backbone();
+        if backbone.connectors().iter().any(|info| info.purpose == purpose || info.url == url) {
+            return;
+        }
+        let (running, planned) = (self.clone(), Planned { purpose, url, security: None });
+        self.spawn(async move {
+            let url = planned.url.clone();
+            if let Err(error) = running.backbone().start(&running, planned).await {
+                tracing::warn!(%url, %error, "an offered connection cannot be dialled");
+            }
+        });
     }
 
     /// From a request to its reply.

@@ -41,6 +41,7 @@ use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
 use crate::handler::Handler;
 use crate::limits::Limits;
+use crate::sealing::Sealing;
 
 use self::state::{Core, Effects};
 pub(crate) use self::waiters::Waiter;
@@ -62,6 +63,7 @@ struct Inner {
     handlers: RwLock<Registry<Arc<dyn Handler>>>,
     admission: Admission,
     backbone: Arc<Backbone>,
+    sealing: Sealing,
     timer: Notify,
     changed: Notify,
     events: broadcast::Sender<CellEvent>,
@@ -71,7 +73,7 @@ struct Inner {
 }
 
 impl Endpoint {
-    pub(crate) fn new(node: Node, limits: Limits, backbone: Backbone) -> Self {
+    pub(crate) fn new(node: Node, limits: Limits, backbone: Backbone, sealing: Sealing) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let inner = Inner {
             address: node.exchange().address().to_owned(),
@@ -83,6 +85,7 @@ impl Endpoint {
                 per_address: limits.unknown_peers_per_address,
             }),
             backbone: Arc::new(backbone),
+            sealing,
             timer: Notify::new(),
             changed: Notify::new(),
             events,
@@ -157,6 +160,10 @@ impl Endpoint {
 
     pub(crate) fn backbone(&self) -> &Arc<Backbone> {
         &self.inner.backbone
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.inner.sealing
     }
 
     /// A connection or neighbour has come or gone.
