@@ -2,8 +2,6 @@
 //!
 //! `cargo xtask bench fobs` measures the same shapes beside the reference.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
-
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fedcell_fobs::array::Array;
 use fedcell_fobs::typed::{Dxo, FobsType as _, Shareable};

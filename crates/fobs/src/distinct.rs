@@ -150,7 +150,7 @@ mod tests {
 
     #[track_caller]
     fn check(keys: Vec<Value>, expected: &[(Value, i64)]) {
-        let mut entries = keys.into_iter().enumerate().map(|(at, key)| (key, Value::from(at as i64))).collect();
+        let mut entries = keys.into_iter().zip((0_i64..).map(Value::Int)).collect();
         let expected: Vec<_> = expected.iter().map(|(key, value)| (key.clone(), Value::Int(*value))).collect();
         merge_repeated(&mut entries);
         assert_eq!(entries, expected);
@@ -175,6 +175,6 @@ mod tests {
         assert_eq!(merged.len(), 100);
         let mut keys: Vec<_> = (0..100).map(|at| Value::from(format!("key-{}", at % 50).as_str())).collect();
         keys.dedup();
-        check(keys.clone(), &(0..50).map(|at| (keys[at].clone(), at as i64 + 50)).collect::<Vec<_>>());
+        check(keys.clone(), &keys.iter().take(50).cloned().zip(50..).collect::<Vec<_>>());
     }
 }

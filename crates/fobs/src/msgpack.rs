@@ -170,18 +170,12 @@ pub fn put_float(out: &mut Vec<u8>, value: f64) {
     number(out, Marker::F64, value.to_be_bytes());
 }
 
-/// The head of something with a length: inline up to `inline`, then in one, two or four bytes.
-fn length(out: &mut Vec<u8>, len: u32, inline: Option<(u32, fn(u8) -> Marker)>, wide: [Option<Marker>; 3]) {
-    let narrow = len.to_le_bytes()[0];
-    if let Some((_, marker)) = inline.filter(|(most, _)| len <= *most) {
-        return out.push(marker(narrow).to_u8());
-    }
-    let [in_one, in_two, in_four] = wide;
-    match (u8::try_from(len), in_one, u16::try_from(len), in_two, in_four) {
-        (Ok(len), Some(marker), ..) => number(out, marker, len.to_be_bytes()),
-        (_, _, Ok(len), Some(marker), _) => number(out, marker, len.to_be_bytes()),
-        (.., Some(marker)) => number(out, marker, len.to_be_bytes()),
-        _ => {}
+/// A length behind the narrowest of three markers that has room for it. Lists and maps have none for one byte.
+fn length(out: &mut Vec<u8>, len: u32, [in_one, in_two, in_four]: [Marker; 3]) {
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len), _) if in_one != in_two => number(out, in_one, len.to_be_bytes()),
+        (_, Ok(len)) => number(out, in_two, len.to_be_bytes()),
+        _ => number(out, in_four, len.to_be_bytes()),
     }
 }
 
@@ -191,22 +185,28 @@ pub fn put_str_head(out: &mut Vec<u8>, len: u32) {
     if len < 32 {
         return out.push(0xa0 | len.to_le_bytes()[0]);
     }
-    length(out, len, None, [Some(Marker::Str8), Some(Marker::Str16), Some(Marker::Str32)]);
+    length(out, len, [Marker::Str8, Marker::Str16, Marker::Str32]);
 }
 
 /// Appends the head of a byte string of `len` bytes; the bytes follow.
 pub fn put_bin_head(out: &mut Vec<u8>, len: u32) {
-    length(out, len, None, [Some(Marker::Bin8), Some(Marker::Bin16), Some(Marker::Bin32)]);
+    length(out, len, [Marker::Bin8, Marker::Bin16, Marker::Bin32]);
 }
 
 /// Appends the head of a list of `len` values; the values follow.
 pub fn put_array_head(out: &mut Vec<u8>, len: u32) {
-    length(out, len, Some((15, Marker::FixArray)), [None, Some(Marker::Array16), Some(Marker::Array32)]);
+    if len < 16 {
+        return out.push(0x90 | len.to_le_bytes()[0]);
+    }
+    length(out, len, [Marker::Array16, Marker::Array16, Marker::Array32]);
 }
 
 /// Appends the head of a map of `len` entries; key, value, key, value follow.
 pub fn put_map_head(out: &mut Vec<u8>, len: u32) {
-    length(out, len, Some((15, Marker::FixMap)), [None, Some(Marker::Map16), Some(Marker::Map32)]);
+    if len < 16 {
+        return out.push(0x80 | len.to_le_bytes()[0]);
+    }
+    length(out, len, [Marker::Map16, Marker::Map16, Marker::Map32]);
 }
 
 /// Appends the head of an extension value of `len` bytes; the bytes follow.
@@ -217,7 +217,7 @@ pub fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
         4 => out.push(Marker::FixExt4.to_u8()),
         8 => out.push(Marker::FixExt8.to_u8()),
         16 => out.push(Marker::FixExt16.to_u8()),
-        _ => length(out, len, None, [Some(Marker::Ext8), Some(Marker::Ext16), Some(Marker::Ext32)]),
+        _ => length(out, len, [Marker::Ext8, Marker::Ext16, Marker::Ext32]),
     }
     out.push(code.cast_unsigned());
 }

@@ -30,7 +30,7 @@ pub enum Value {
     /// A byte string.
     Bytes(Blob),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// A long list of plain numbers, kept as it arrived; see [`Value::items`].
     Numbers(Box<Numbers>),
     /// A dict.
@@ -38,9 +38,9 @@ pub enum Value {
     /// A msgpack extension value, among them msgpack's own timestamp.
     Ext(Box<Ext>),
     /// A tuple.
-    Tuple(Vec<Value>),
+    Tuple(Vec<Self>),
     /// A set, in the order in which it stands on the wire.
-    Set(Vec<Value>),
+    Set(Vec<Self>),
     /// An ordered dict.
     OrderedDict(Map),
     /// A date and time.

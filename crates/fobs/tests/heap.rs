@@ -131,7 +131,7 @@ fn memory_follows_the_bytes_received() {
     let mut most: f64 = 0.0;
     for (name, container) in bombs().into_iter().chain(golden()) {
         let container = Bytes::from(container);
-        let spent = check(name, std::slice::from_ref(&container));
+        let spent = check(name, core::slice::from_ref(&container));
         // Cut into segments of 1, 7 and 1000 bytes: pieces must not cost more than they weigh.
         for step in [1, 7, 1000] {
             if container.len() / step > 400_000 {

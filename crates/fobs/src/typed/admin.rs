@@ -53,7 +53,7 @@ pub struct Signal {
     /// Whether it was triggered itself.
     pub triggered: bool,
     /// A signal that counts as well.
-    pub parent: Option<Box<Signal>>,
+    pub parent: Option<Box<Self>>,
 }
 
 impl Signal {

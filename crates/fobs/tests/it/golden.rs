@@ -1,6 +1,8 @@
 //! Containers that the reference made: each decodes to the object that it noted, and encodes back to the same bytes.
 
 use crate::support::{datum_ids, note, testdata};
+use core::slice::from_ref;
+
 use bytes::Bytes;
 use fedcell_fobs::{ArrayPolicy, ByReference, DatumIds, DownloadRef, Encoder, Value, decode};
 use serde_json::Value as Json;
@@ -8,7 +10,7 @@ use serde_json::Value as Json;
 /// Decodes a container as it is, and cut into segments at every place of interest; returns what it holds.
 #[track_caller]
 fn decode_everyhow(name: &str, container: &Bytes) -> Value {
-    let whole = decode(&[container.clone()]).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let whole = decode(from_ref(container)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let steps: &[usize] = if container.len() < 600 { &[1, 2, 3, 7, 10, 64] } else { &[7, 100, 1000] };
     for &step in steps {
         let segments: Vec<_> =
@@ -32,7 +34,7 @@ fn golden_containers_decode_and_encode_to_the_same_bytes() {
 
         let mut encoder = Encoder::new().ids(DatumIds::starting_with(datum_ids(&container)));
         if let Some(size) = object["max_value_size"].as_u64() {
-            encoder = encoder.max_value_size(size as usize).unwrap();
+            encoder = encoder.max_value_size(usize::try_from(size).unwrap()).unwrap();
         }
         let encoded = encoder.encode(&value).unwrap_or_else(|error| panic!("{name}: {error}"));
         if object["same_bytes"] == true {
@@ -46,7 +48,7 @@ fn golden_containers_decode_and_encode_to_the_same_bytes() {
 #[test]
 fn arrays_by_reference_encode_as_the_reference_does() {
     let container = Bytes::from(testdata("golden/remote.bin"));
-    let mut value = decode(&[container.clone()]).unwrap();
+    let mut value = decode(from_ref(&container)).unwrap();
     let arrays = [vec![0.0_f32, 1.0, 2.0], vec![1.0]]
         .map(|items| fedcell_fobs::array::Array::from_elements([items.len()], &items).unwrap());
     let mut source = None;

@@ -1,5 +1,7 @@
 //! Containers that mean no good, and the error that each gets.
 
+use core::slice::from_ref;
+
 use bytes::Bytes;
 use fedcell_fobs::{Budget, Error, Value, decode, decode_within, encode};
 use serde_json::Value as Json;
@@ -65,7 +67,7 @@ fn repeated(byte: u8, count: usize, last: &[u8]) -> Vec<u8> {
 #[track_caller]
 fn refused(container: Vec<u8>) -> Error {
     let container = Bytes::from(container);
-    let error = decode(&[container.clone()]).expect_err("a bomb is refused");
+    let error = decode(from_ref(&container)).expect_err("a bomb is refused");
     // However the bytes are cut, the same thing is said about them.
     for step in [1, 5, 64] {
         if container.len() > 4096 {
@@ -174,7 +176,7 @@ fn budgets() {
     deeper.depth = usize::MAX;
     let container = Bytes::from(main_section(&repeated(0x91, 100_000, &[0])));
     for budget in [&deepest, &deeper] {
-        let error = decode_within(&[container.clone()], budget).unwrap_err().to_string();
+        let error = decode_within(from_ref(&container), budget).unwrap_err().to_string();
         assert!(error.starts_with("the object nests deeper than "), "{error}");
     }
 
@@ -248,23 +250,20 @@ fn envelopes() {
 #[test]
 fn arrays() {
     #[track_caller]
-    fn wrong(file: Vec<u8>, cause: &str) {
-        let error = refused(main_section(&array(&file)));
+    fn wrong(file: &[u8], cause: &str) {
+        let error = refused(main_section(&array(file)));
         assert_eq!(error.to_string(), "an array is malformed, at byte 10");
-        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), cause);
+        assert_eq!(core::error::Error::source(&error).unwrap().to_string(), cause);
     }
     let good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
     assert!(decode(&[main_section(&array(&npy(good, 8))).into()]).is_ok());
-    wrong(b"PK".to_vec(), "the bytes are not a complete .npy file");
-    wrong(b"\x93NUMPY\x01\x00\xff".to_vec(), "the bytes are not a complete .npy file");
-    wrong(b"\x93NUMPY\x09\x00\x00\x00".to_vec(), "the bytes are not a complete .npy file");
-    wrong(npy(good, 8)[..30].to_vec(), "the bytes are not a complete .npy file");
-    wrong(
-        b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(),
-        "a .npy header of 4294967295 bytes is longer than any reader accepts",
-    );
-    wrong(npy(good, 7), "type and shape need 8 bytes, but there are 7");
-    wrong(npy(good, 9), "type and shape need 8 bytes, but there are 9");
+    wrong(b"PK", "the bytes are not a complete .npy file");
+    wrong(b"\x93NUMPY\x01\x00\xff", "the bytes are not a complete .npy file");
+    wrong(b"\x93NUMPY\x09\x00\x00\x00", "the bytes are not a complete .npy file");
+    wrong(&npy(good, 8)[..30], "the bytes are not a complete .npy file");
+    wrong(b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "a .npy header of 4294967295 bytes is longer than any reader accepts");
+    wrong(&npy(good, 7), "type and shape need 8 bytes, but there are 7");
+    wrong(&npy(good, 9), "type and shape need 8 bytes, but there are 9");
     for header in [
         "",
         "{",
@@ -278,15 +277,15 @@ fn arrays() {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x",
         "{'descr': '<\\'f4', 'fortran_order': False, 'shape': (2,)}",
     ] {
-        wrong(npy(header, 8), "the .npy header does not say type, order and shape");
+        wrong(&npy(header, 8), "the .npy header does not say type, order and shape");
     }
     let of = |descr: &str, shape: &str| format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({shape}), }}");
-    wrong(npy(&of("'|O'", "2,"), 8), "arrays of python objects cannot be sent: the format forbids them");
-    wrong(npy(&of("[('a', '<f4')]", "2,"), 8), "arrays of structures are not supported: send one array per field");
-    wrong(npy(&of("'<q9'", "2,"), 8), "unknown element type \"<q9\"");
-    wrong(npy(&of("'<f8'", "4294967296, 4294967296"), 8), "type and shape need too many bytes, but there are 8");
-    wrong(npy(&of("'<f8'", "99999999999999999999999"), 8), "the .npy header does not say type, order and shape");
-    wrong(npy(&of("'<f8'", "1152921504606846976, 0"), 8), "type and shape need 0 bytes, but there are 8");
+    wrong(&npy(&of("'|O'", "2,"), 8), "arrays of python objects cannot be sent: the format forbids them");
+    wrong(&npy(&of("[('a', '<f4')]", "2,"), 8), "arrays of structures are not supported: send one array per field");
+    wrong(&npy(&of("'<q9'", "2,"), 8), "unknown element type \"<q9\"");
+    wrong(&npy(&of("'<f8'", "4294967296, 4294967296"), 8), "type and shape need too many bytes, but there are 8");
+    wrong(&npy(&of("'<f8'", "99999999999999999999999"), 8), "the .npy header does not say type, order and shape");
+    wrong(&npy(&of("'<f8'", "1152921504606846976, 0"), 8), "type and shape need 0 bytes, but there are 8");
 }
 
 #[test]

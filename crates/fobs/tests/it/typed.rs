@@ -1,6 +1,8 @@
 //! The reference's types as Rust types: taken out of golden containers, and put back into the same object.
 
 use crate::support::testdata;
+use core::slice::from_ref;
+
 use bytes::Bytes;
 use fedcell_fobs::typed::{
     AdminMessage, Dxo, FlContext, FlModel, FobsType, Learnable, ModelLearnable, Property, Shareable, Signal, Workspace,
@@ -146,7 +148,7 @@ fn another_type_is_refused_and_said() {
 #[test]
 fn an_unknown_type_goes_through_unchanged() {
     let container = Bytes::from(testdata("golden/unknown_type.bin"));
-    let value = decode(&[container.clone()]).unwrap();
+    let value = decode(from_ref(&container)).unwrap();
     let object = value.as_object().unwrap();
     assert_eq!(object.type_name(), &"__main__.Plain");
     assert_eq!(object.attributes().unwrap().get("a"), Some(&Value::Int(1)));
@@ -159,7 +161,7 @@ fn an_error_does_not_repeat_its_cause() {
     let error: Error = decode(&[container]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Array(_)));
     assert_eq!(error.to_string(), "an array is malformed, at byte 10");
-    let cause = std::error::Error::source(&error).unwrap();
+    let cause = core::error::Error::source(&error).unwrap();
     let inner = cause.to_string();
     assert!(inner.contains("structures") && !error.to_string().contains(&inner), "{inner}");
 }

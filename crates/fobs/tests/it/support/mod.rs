@@ -26,7 +26,7 @@ pub(crate) fn datum_ids(container: &[u8]) -> Vec<DatumId> {
         .collect();
     let mut rest = container;
     while let Some((header, body)) = rest.split_first_chunk::<10>() {
-        let size = u64::from_be_bytes(header[2..].try_into().unwrap()) as usize;
+        let size = usize::try_from(u64::from_be_bytes(header[2..].try_into().unwrap())).unwrap();
         if header[1] != 0 {
             ids.push(DatumId::from_bytes(body[..16].try_into().unwrap()));
         }

@@ -2,7 +2,7 @@
 //!
 //! The Python half is `tests/reference/fobs_notation.py`; the two must say the same of the same object.
 
-use std::fmt::Write;
+use core::fmt::Write;
 
 use fedcell_fobs::array::Order;
 use fedcell_fobs::{Blob, DatumContent, Map, Scalar, Value};
@@ -85,7 +85,7 @@ fn put(out: &mut String, value: &Value) {
     }
 }
 
-fn push(out: &mut String, text: impl std::fmt::Display) {
+fn push(out: &mut String, text: impl core::fmt::Display) {
     write!(out, "{text}").expect("a string takes everything");
 }
 
