@@ -91,7 +91,7 @@ impl HeaderMap {
                 value: Span::new(Store::Received, offset(behind_key), offset(behind_value)),
             };
             if sieve.insert(entry.fingerprint)
-                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key_text(&received, &[]) == key)
+                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key(&received, &[]) == key.as_bytes())
             {
                 return Err(HeaderError::DuplicateKey { index });
             }
@@ -344,16 +344,19 @@ impl HeaderMap {
         let wanted = fingerprint(key);
         self.entries
             .iter()
-            .position(|entry| entry.fingerprint == wanted && entry.key_text(&self.received, &self.added) == key)
+            .position(|entry| entry.fingerprint == wanted && entry.key(&self.received, &self.added) == key.as_bytes())
     }
 }
 
 impl Entry {
+    /// The bytes of the key's text.
+    fn key<'a>(&self, received: &'a [u8], added: &'a [u8]) -> &'a [u8] {
+        self.key.of(received, added).get(self.key_head as usize..).unwrap_or_default()
+    }
+
     fn key_text<'a>(&self, received: &'a [u8], added: &'a [u8]) -> &'a str {
-        let key = self.key.of(received, added);
-        let text = key.get(self.key_head as usize..).unwrap_or_default();
         // Checked when the map was read; keys that were added are texts.
-        core::str::from_utf8(text).unwrap_or_default()
+        core::str::from_utf8(self.key(received, added)).unwrap_or_default()
     }
 }
 
