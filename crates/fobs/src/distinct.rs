@@ -95,6 +95,8 @@ fn merge_through_table(entries: &mut [(Value, Value)], merged: &mut Merged) {
 fn same_key(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Str(ours), Value::Str(theirs)) => ours == theirs,
+        // What is not a number equals nothing, itself included.
+        (Value::Float(number), _) | (_, Value::Float(number)) if number.is_nan() => false,
         _ => match (Number::of(ours), Number::of(theirs)) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => ours == theirs,
@@ -164,6 +166,8 @@ mod tests {
         check(vec![a.clone(), b.clone(), a.clone()], &[(a.clone(), 2), (b.clone(), 1)]);
         check(vec![a.clone(), a.clone(), b.clone(), a.clone(), b.clone()], &[(a, 3), (b, 4)]);
         check(vec![Value::Int(1), Value::Bool(true), Value::Float(1.0)], &[(Value::Int(1), 2)]);
+        let nan = Value::Float(f64::NAN);
+        check(vec![nan.clone(), nan.clone()], &[(nan.clone(), 0), (nan, 1)]);
     }
 
     #[test]

@@ -21,12 +21,14 @@ mod object;
 mod policy;
 mod reader;
 mod recompose;
+mod reduce;
 mod section;
 mod sink;
 mod text;
 pub mod typed;
 mod value;
 mod walk;
+mod writer;
 
 pub use blob::Blob;
 pub use budget::Budget;

@@ -165,3 +165,27 @@ fn an_error_does_not_repeat_its_cause() {
     let inner = cause.to_string();
     assert!(inner.contains("structures") && !error.to_string().contains(&inner), "{inner}");
 }
+
+/// A tensor's native form is the business of whoever knows tensors; its references are like those of arrays.
+#[test]
+fn tensors_go_through() {
+    use fedcell_fobs::{ArrayRef, DownloadRef};
+    use std::sync::Arc;
+
+    const TENSOR: &str = "torch.Tensor";
+    const DECOMPOSER: &str = "nvflare.app_opt.pt.decomposers.TensorDecomposer";
+    let native = Map::from([("type", Value::from("native")), ("data", Value::Bytes(vec![1, 2, 3].into()))]);
+    let tensor = Value::from(Object::new(TENSOR, DECOMPOSER, native));
+    assert_eq!(decode(encode(&tensor).unwrap().segments()).unwrap(), tensor);
+
+    // As a sender writes it: the envelope says which item, a datum of the tensors' object type says where.
+    let source = Arc::new(DownloadRef { fqcn: "server.job".into(), ref_id: "r".into(), dot: 6 });
+    let remote = Value::from(ArrayRef { source, item: "T0".into() });
+    let envelope = Map::from([("type", "ref"), ("data", "T0")]);
+    let sent = Value::List(vec![Object::new(TENSOR, DECOMPOSER, envelope).into(), remote.clone()]);
+    let received = decode(encode(&sent).unwrap().segments()).unwrap();
+    assert_eq!(received, Value::List(vec![remote.clone(), remote]));
+    let mut items = Vec::new();
+    received.for_each_remote(&mut |reference| items.push(reference.item.to_string()));
+    assert!(received.has_remote() && items == ["T0", "T0"]);
+}
