@@ -1,10 +1,12 @@
 //! The life of one connection, from its first byte to the last.
 
+use std::io;
 use std::sync::Arc;
 
 use fedcell_cell_proto::frame::Frame;
 use fedcell_cell_proto::node::ConnectionId;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::state::Entry;
@@ -51,8 +53,17 @@ impl Receiver for Feed {
     }
 }
 
+/// The writer of a connection ends with it, however it ends.
+struct Writer(JoinHandle<io::Result<()>>);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Endpoint {
-    /// Runs a connection until it ends; returns whether its peer was ever known.
+    /// Runs a connection until it ends.
     pub(crate) async fn run_connection(&self, link: Link, facts: Facts, slot: Option<Slot>) {
         let limits = self.limits();
         let id = self.next_connection();
@@ -69,7 +80,7 @@ impl Endpoint {
             peer: None,
             is_closed: false,
         };
-        let mut writer = tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall));
+        let mut writer = Writer(tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall)));
         self.drive(|core, now| {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);
@@ -80,8 +91,8 @@ impl Endpoint {
             end = read_loop(link.reading, limits.frames, &mut feed) => end,
             () = closed.notified() => End::Stopped,
             () = evicted(eviction.as_deref()) => End::Evicted,
-            outcome = &mut writer => End::Failed(outcome.map_or_else(std::io::Error::other, |written| {
-                written.err().unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into())
+            outcome = &mut writer.0 => End::Failed(outcome.map_or_else(io::Error::other, |written| {
+                written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())
             })),
         };
         tracing::debug!(me = %self.address(), peer = %facts.peer_address, ?end, "connection ended");
@@ -98,9 +109,8 @@ impl Endpoint {
         if let Some(problem) = end.problem(entry.is_some_and(|entry| entry.peer.is_some())) {
             self.tell(CellEvent::ConnectionRefused { address: facts.peer_address.clone(), reason: problem });
         }
-        if !writer.is_finished() {
-            let _ = timeout(limits.patience, &mut writer).await;
-            writer.abort();
+        if !writer.0.is_finished() {
+            let _ = timeout(limits.patience, &mut writer.0).await;
         }
     }
 }

@@ -1,1 +1,159 @@
-//! x
+//! Trees of cells: routes over several hops, lost connections, the in-band network commands.
+
+use fedcell_fobs::Value;
+use fedcell_protocol_defs::cell::{NetTopic, ReturnCode};
+
+use super::*;
+use crate::CellEvent;
+
+/// server ◄── site-1 ◄── site-1.job ◄── site-1.job.rank, and site-2 beside.
+struct Tree {
+    server: Cell,
+    site: Cell,
+    job: Cell,
+    rank: Cell,
+    other: Cell,
+}
+
+async fn child(name: &str, parent: &Cell) -> Cell {
+    let url = url_of(parent, &ConnectorUse::InternalListener);
+    let child = Cell::builder(name)
+        .security(SecurityMode::Clear)
+        .parent_url(url)
+        .listen_internal("tcp://127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    tokio::time::timeout(PATIENCE, child.ready()).await.expect("the child does not reach its parent");
+    child.handle("test", "echo", echo);
+    child
+}
+
+async fn tree() -> Tree {
+    let server = server().await;
+    let url = url_of(&server, &ConnectorUse::ExternalListener);
+    let site = Cell::builder("site-1")
+        .security(SecurityMode::Clear)
+        .root_url(url)
+        .listen_internal("tcp://127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    site.ready().await;
+    site.handle("test", "echo", echo);
+    let job = child("site-1.job", &site).await;
+    let rank = child("site-1.job.rank", &job).await;
+    let other = super::site("site-2", &server).await;
+    Tree { server, site, job, rank, other }
+}
+
+#[tokio::test]
+async fn every_cell_reaches_every_other() {
+    let tree = tree().await;
+    let cells = [&tree.server, &tree.site, &tree.job, &tree.rank, &tree.other];
+    for from in cells {
+        for to in cells {
+            let draft = from.request(to.address(), "test", "echo").payload(b"x".to_vec()).timeout(PATIENCE);
+            let response = draft.send().await.unwrap_or_else(|error| panic!("{from:?} to {to:?}: {error}"));
+            assert_eq!(response.bytes(), "x", "{from:?} to {to:?}");
+        }
+    }
+    for cell in cells {
+        assert_eq!(cell.waiting_requests(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_network_can_be_asked_about() {
+    let tree = tree().await;
+    let network = tree.other.network();
+    let server = address("server");
+    let mut cells = network.cells(&server).await.unwrap();
+    cells.sort();
+    assert_eq!(cells, ["server", "site-1", "site-1.job", "site-1.job.rank", "site-2"]);
+    let mut peers = network.peers(&server).await.unwrap();
+    peers.sort();
+    assert_eq!(peers, ["site-1", "site-2"]);
+
+    let hops = |headers: &Value| -> Vec<String> {
+        let route = headers.as_map().unwrap().get("cn__route").unwrap();
+        let hop = |hop: std::borrow::Cow<'_, Value>| hop.items().unwrap().next().unwrap().as_str().unwrap().to_owned();
+        route.items().unwrap().map(hop).collect()
+    };
+    let report = network.route(&address("site-1.job.rank")).await.unwrap();
+    assert_eq!(hops(&report.request), ["site-2", "server", "site-1", "site-1.job", "site-1.job.rank"]);
+    assert_eq!(hops(&report.reply), ["site-1.job.rank", "site-1.job", "site-1", "server", "site-2"]);
+    let report = network.route_from(&server, &address("site-1.job")).await.unwrap();
+    assert_eq!(hops(&report.request), ["server", "site-1", "site-1.job"]);
+
+    let told = network.conns(&address("site-1")).await.unwrap();
+    let told = told.as_map().unwrap();
+    assert!(told.get("bb_ext_connector").is_some() && told.get("int_listener").is_some(), "{told:?}");
+    let told = network.speed(&address("site-1"), &server, 5, 1).await.unwrap();
+    let errors = ["timeouts", "comm_errors", "size_errors", "proc_errors", "other_errors"];
+    assert!(errors.iter().all(|key| told.as_map().unwrap().get(key).unwrap().as_i64() == Some(0)), "{told:?}");
+    let pools = network.pools(&server).await.unwrap();
+    assert!(pools.rows.iter().any(|row| row[0] == "request_processing"));
+    network.pool(&server, "Request_Processing", "count").await.unwrap();
+    let error = network.pool(&server, "none", "").await.unwrap_err();
+    assert_eq!(error.return_code(), ReturnCode::INVALID_REQUEST);
+    let process = network.process(&server).await.unwrap();
+    assert_eq!(process.rows[0], ["Process ID", &std::process::id().to_string()]);
+    let use_of = network.command(&server, NetTopic::URL_USE, Some(&Value::from("tcp://nowhere:1"))).await.unwrap();
+    assert_eq!(use_of.as_map().unwrap().get("site-1.job").unwrap().as_str(), Some("none"));
+}
+
+#[tokio::test]
+async fn a_cell_told_to_stop_stops_with_all_below() {
+    let tree = tree().await;
+    tree.server.network().command(&address("site-1"), NetTopic::STOP_CELL, None).await.unwrap();
+    for cell in [&tree.site, &tree.job, &tree.rank] {
+        tokio::time::timeout(PATIENCE, cell.ended()).await.expect("a cell goes on");
+    }
+    assert_eq!(tree.server.peers(), [address("site-2")]);
+}
+
+#[tokio::test]
+async fn a_site_comes_back_when_its_server_does() {
+    let server = server().await;
+    let bound = server.connectors()[0].bound.unwrap();
+    let site = site("site-1", &server).await;
+    let mut events = site.events();
+    // Not a shutdown: the server is gone without a word.
+    drop(server);
+    assert!(matches!(events.next().await, Some(CellEvent::PeerDown { .. })));
+    assert!(!site.is_ready());
+    let url = format!("tcp://{bound}");
+    let again = loop {
+        // The tasks of the old server may hold the port for a moment.
+        match Cell::builder("server").security(SecurityMode::Clear).root_url(&url).start().await {
+            Ok(server) => break server,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    again.handle("test", "echo", echo);
+    tokio::time::timeout(PATIENCE, site.ready()).await.expect("the site does not come back");
+    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+}
+
+#[tokio::test]
+async fn a_second_connection_under_a_name_takes_the_place_of_the_first() {
+    let server = server().await;
+    let first = site("site-1", &server).await;
+    let mut events = first.events();
+    let second = site("site-1", &server).await;
+    assert!(matches!(events.next().await, Some(CellEvent::PeerDown { .. })));
+    assert_eq!(server.peers(), [address("site-1")]);
+    second.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+}
+
+#[tokio::test]
+async fn the_root_can_be_changed() {
+    let (old, new) = (server().await, server().await);
+    let site = site("site-1", &old).await;
+    site.change_root(&url_of(&new, &ConnectorUse::ExternalListener)).await.unwrap();
+    tokio::time::timeout(PATIENCE, new.connected(address("site-1").as_fqcn())).await.expect("the site did not come");
+    tokio::time::timeout(PATIENCE, site.ready()).await.unwrap();
+    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    assert!(old.peers().is_empty());
+}
