@@ -301,6 +301,8 @@ impl<P: Clone> Network<P> {
                 let at = link.ends[side];
                 if !link.open[0] && !link.open[1] {
                     self.links.remove(&id);
+                    // What is still under way cannot arrive, and what was to break it is spared the trouble.
+                    self.due.retain(|_, (of, _)| *of != id);
                 }
                 (was_open && self.is_up(at)).then_some(Happening::Closed { at, link: id })
             }

@@ -1,15 +1,25 @@
 //! Simulation: real machines of cells, an emulated network, virtual time, and a seed from which everything follows.
 //!
 //! ```text
-//!   Tree ── cells: Node, Node, Node …        each drained after everything that happens to it
-//!     └──── Network of fedcell-netsim        frames as bytes, connections that break, nodes that crash
+//!   storm ── a random Federation, failures, then healing and what must hold at the end
+//!     └── Tree ── Cell: its Node, drained after everything that happens to it, and a ledger of what it asked and heard
+//!           └── Network of fedcell-netsim: frames as bytes, connections that break, nodes that crash, partitions
 //! ```
 //!
-//! A failing run is repeated by its seed; its text says what happened in which order.
+//! A seed that fails is run again with its course written down, and the end of that is printed. `FEDCELL_SIM_SEED=7`
+//! runs one seed alone.
 
-mod chaos;
-mod check;
+mod cell;
+mod course;
+mod federation;
+mod pair;
+mod steps;
+mod storm;
 mod tree;
+mod way;
 
-pub use chaos::{Summary, run};
-pub use tree::{Cell, CellId, Conduct, Outcome, Pair, Tree};
+pub use cell::{Asked, Cell, CellId, Conduct, Outcome, State};
+pub use federation::Weather;
+pub use pair::Pair;
+pub use storm::{Summary, run, run_or_explain};
+pub use tree::{Request, Topic, Tree};
