@@ -81,13 +81,25 @@ impl Peer {
     ///
     /// If it cannot be started.
     pub fn spawn(column: Column, config: &Config) -> anyhow::Result<Self> {
-        let mut command = if column == Column::Reference {
-            reference::script("bench_cells.py")
+        if column == Column::Reference {
+            Self::run(reference::script("bench_cells.py"), config)
         } else {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args([super::PEER, column.name()]);
-            command
-        };
+            Self::of_program(&std::env::current_exe()?, column, config)
+        }
+    }
+
+    /// Starts a process of `program`, the benchmark's, for a column that is Rust, and does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn of_program(program: &Path, column: Column, config: &Config) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command.args([super::PEER, column.name()]);
+        Self::run(command, config)
+    }
+
+    fn run(mut command: Command, config: &Config) -> anyhow::Result<Self> {
         command.arg(config.to_json().to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let output = child.stdout.take().context("no output of the peer")?;

@@ -1,37 +1,39 @@
-//! Certificates as a startup kit has them, made for one run: a root, and a folder for a server and for a client.
+//! Certificates as a startup kit has them, made for one run: a root, and a folder for each participant.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
 
-/// A root certificate, and two kits of it.
+/// The kits of one root certificate.
 #[derive(Debug)]
 pub struct Kits {
-    folder: PathBuf,
+    folder: tempfile::TempDir,
 }
 
 impl Kits {
-    /// Makes the kits in a folder of their own below `target`; RSA with 2048 bits, as the reference provisions.
+    /// Makes the kits of `server` and of these clients; RSA with 2048 bits, as the reference provisions.
     ///
     /// # Errors
     ///
     /// If a key cannot be made or a file cannot be written.
-    pub fn make(client: &str) -> anyhow::Result<Self> {
-        let folder = crate::reference::workspace().join("target/bench").join(format!("kits-{}", std::process::id()));
+    pub fn make(clients: &[&str]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
         let root_key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
         let mut root = named("fedcell bench")?;
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let root_pem = root.self_signed(&root_key)?.pem();
         let issuer = Issuer::new(root, root_key);
-        for (role, name) in [("server", "server"), ("client", client)] {
+        let roles = clients.iter().map(|client| ("client", *client)).chain([("server", "server")]);
+        for (role, name) in roles {
             let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
             let mut leaf = named(name)?;
             leaf.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into()?)];
             let leaf = leaf.signed_by(&key, &issuer)?;
-            let kit = folder.join(role);
+            let kit = folder.path().join(name);
             fs::create_dir_all(&kit).with_context(|| format!("cannot make {}", kit.display()))?;
             fs::write(kit.join("rootCA.pem"), &root_pem)?;
             fs::write(kit.join(format!("{role}.crt")), leaf.pem())?;
@@ -40,20 +42,9 @@ impl Kits {
         Ok(Self { folder })
     }
 
-    /// The kit of the server.
-    pub fn server(&self) -> PathBuf {
-        self.folder.join("server")
-    }
-
-    /// The kit of the client.
-    pub fn client(&self) -> PathBuf {
-        self.folder.join("client")
-    }
-}
-
-impl Drop for Kits {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+    /// The kit of one of the participants.
+    pub fn of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 }
 
@@ -76,12 +67,12 @@ pub fn tls_client(kit: &Path) -> anyhow::Result<tokio_rustls::TlsConnector> {
     roots.add(CertificateDer::from_pem_file(kit.join("rootCA.pem"))?)?;
     let chain = vec![CertificateDer::from_pem_file(kit.join("client.crt"))?];
     let key = PrivateKeyDer::from_pem_file(kit.join("client.key"))?;
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)?;
     // A thousand connections of one process are to cost the server what those of a thousand processes do.
     config.resumption = rustls::client::Resumption::disabled();
-    Ok(tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)))
+    Ok(tokio_rustls::TlsConnector::from(Arc::new(config)))
 }

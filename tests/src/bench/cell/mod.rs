@@ -55,7 +55,7 @@ pub fn run(options: Options) -> super::Outcome {
             shown::during_bulk(&mut report, &mut chains, if options.quick { 128 << 20 } else { 512 << 20 })?;
         }
     }
-    let kits = kit::Kits::make("site-1")?;
+    let kits = kit::Kits::make(&["site-1"])?;
     shown::idle_connection(&mut report, &columns, &kits)?;
     let numbers = if options.quick {
         weight::Numbers { clear: 200, encrypted: 100, most: 1000 }

@@ -78,7 +78,7 @@ pub fn idle_connection(report: &mut Report, columns: &[Option<Column>], kits: &K
             continue;
         };
         for (idle, times) in [(false, &mut alone), (true, &mut beside)] {
-            let (server_kit, client_kit) = (kits.server(), kits.client());
+            let (server_kit, client_kit) = (kits.of("server"), kits.of("site-1"));
             let server = Peer::start(column, &listener("server", Some(&server_kit), Overhead::default())?)?;
             let address = server.url.split_once("://").map_or(server.url.as_str(), |(_, address)| address);
             let silent = if idle { Some(TcpStream::connect(address)?) } else { None };

@@ -44,8 +44,8 @@ pub fn measure(
     numbers: Numbers,
     repetitions: usize,
 ) -> anyhow::Result<()> {
-    let server_kit = kits.server();
-    let client_kit = kits.client();
+    let server_kit = kits.of("server");
+    let client_kit = kits.of("site-1");
     let secure = Some((server_kit.as_path(), client_kit.as_path()));
     let mut clear = vec![Vec::new(); columns.len()];
     let mut encrypted = vec![Vec::new(); columns.len()];

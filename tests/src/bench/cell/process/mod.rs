@@ -4,6 +4,7 @@
 
 pub mod bare;
 pub mod count;
+pub mod ours;
 
 use std::io::{BufRead, Write};
 
@@ -68,6 +69,11 @@ pub fn main(arguments: &[String]) -> anyhow::Result<()> {
         "bare" => {
             let mut peer = runtime.block_on(bare::Peer::start(&config))?;
             serve(config.listen.as_deref(), |name, arguments| runtime.block_on(peer.obey(name, arguments)))
+        }
+        "ours" => {
+            let peer = runtime.block_on(ours::Peer::start(&config))?;
+            let url = peer.url();
+            serve(url.as_deref(), |name, arguments| runtime.block_on(peer.obey(name, arguments)))
         }
         other => bail!("no peers of column {other:?}"),
     }

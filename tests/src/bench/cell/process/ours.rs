@@ -1,0 +1,197 @@
+//! The column of ours: a cell of this workspace, used as an application would use it.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::bail;
+use bytes::{Buf, Bytes};
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, ConnectorUse, Request};
+use fedcell_protocol_defs::cell::Channel;
+use fedcell_protocol_defs::stream;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::count::Count;
+use super::{Config, nanoseconds_since, now, number};
+
+/// The channel of all requests: one that the reference sends plainly, too.
+const PLAIN: Channel<'static> = Channel::SERVER_MAIN;
+const SERVER: &str = "server";
+/// Longest wait for a reply.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Size of the chunks of a large transfer, that of the reference's streams.
+const CHUNK: usize = stream::Defaults::CHUNK_SIZE;
+
+/// A cell and what its handlers count.
+#[derive(Debug)]
+pub struct Peer {
+    cell: Cell,
+    count: Arc<Count>,
+}
+
+impl Peer {
+    /// Starts a cell as the configuration says and waits until its backbone stands.
+    ///
+    /// # Errors
+    ///
+    /// If its credentials cannot be read or its address is taken.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let mut builder = Cell::builder(&config.name).security(SecurityMode::Clear);
+        if let Some(kit) = &config.kit {
+            builder = builder.security(SecurityMode::Mtls).credentials(Credentials::from_kit(kit)?);
+        }
+        if let Some(listen) = &config.listen {
+            builder = if config.relay { builder.listen_internal(listen) } else { builder.root_url(listen) };
+        }
+        if let Some(dial) = &config.dial {
+            builder = if config.parent { builder.parent_url(dial) } else { builder.root_url(dial) };
+        }
+        let cell = builder.start().await?;
+        let count = Arc::new(Count::default());
+        register(&cell, &count);
+        cell.ready().await;
+        Ok(Self { cell, count })
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> Option<String> {
+        let is_listener =
+            |purpose: &ConnectorUse| matches!(purpose, ConnectorUse::ExternalListener | ConnectorUse::InternalListener);
+        self.cell.connectors().into_iter().find(|connector| is_listener(&connector.purpose)).map(|found| found.url)
+    }
+
+    /// Does what one command asks for.
+    ///
+    /// # Errors
+    ///
+    /// If the command is not known, its arguments do not fit, or a request fails.
+    pub async fn obey(&self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
+        let size = || number(arguments, "size");
+        let count = || number(arguments, "count");
+        match name {
+            "round_trip" => Ok(json!({"nanoseconds": self.round_trips(size()?, count()?).await?})),
+            "outstanding" => self.outstanding(size()?, count()?, number(arguments, "outstanding")?).await,
+            "expect" => {
+                self.count.expect(count()? as u64);
+                Ok(json!({}))
+            }
+            "counted" => Ok(self.count.counted(Duration::from_secs(number(arguments, "timeout")? as u64)).await),
+            "one_way" => self.one_way(size()?, count()?).await,
+            "blocked" => self.blocked(number(arguments, "handlers")?, number(arguments, "milliseconds")? as u64).await,
+            "during_bulk" => self.during_bulk(size()?).await,
+            other => bail!("our column knows no {other:?}"),
+        }
+    }
+
+    async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
+        let wanted = payload.len();
+        let reply = self.cell.request(SERVER, PLAIN, "echo").payload(payload).timeout(PATIENCE).send().await?;
+        let got = reply.success()?.payload().len();
+        anyhow::ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
+        Ok(())
+    }
+
+    async fn round_trips(&self, size: usize, count: usize) -> anyhow::Result<Vec<u64>> {
+        let payload = Bytes::from(vec![0; size]);
+        let mut nanoseconds = Vec::with_capacity(count);
+        for _ in 0..count {
+            let started = Instant::now();
+            self.echo(payload.clone()).await?;
+            nanoseconds.push(nanoseconds_since(started));
+        }
+        Ok(nanoseconds)
+    }
+
+    async fn outstanding(&self, size: usize, count: usize, outstanding: usize) -> anyhow::Result<Value> {
+        let payload = Bytes::from(vec![0; size]);
+        let share = count / outstanding;
+        let mut callers = JoinSet::new();
+        let started = Instant::now();
+        for _ in 0..outstanding {
+            let (caller, payload) = (Self { cell: self.cell.clone(), count: Arc::clone(&self.count) }, payload.clone());
+            callers.spawn(async move {
+                for _ in 0..share {
+                    caller.echo(payload.clone()).await?;
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(ended) = callers.join_next().await {
+            ended??;
+        }
+        Ok(json!({"seconds": started.elapsed().as_secs_f64(), "done": share * outstanding}))
+    }
+
+    async fn one_way(&self, size: usize, count: usize) -> anyhow::Result<Value> {
+        let mut message = vec![0; size];
+        let started = now();
+        for sequence in 0..count as u64 {
+            message[..8].copy_from_slice(&sequence.to_be_bytes());
+            self.cell.fire(SERVER, PLAIN, "count").payload(Bytes::copy_from_slice(&message)).send().await?;
+        }
+        Ok(json!({"started": started}))
+    }
+
+    async fn blocked(&self, handlers: usize, milliseconds: u64) -> anyhow::Result<Value> {
+        for _ in 0..handlers {
+            let payload = Bytes::copy_from_slice(&milliseconds.to_be_bytes());
+            self.cell.fire(SERVER, PLAIN, "block").payload(payload).send().await?;
+        }
+        Ok(json!({"nanoseconds": self.round_trips(64, 1).await?}))
+    }
+
+    /// Small requests, one every 2 ms at most, for as long as the chunks of one large transfer are on their way: on the
+    /// channel and in the size of a stream's chunks, as fast as the connection takes them.
+    async fn during_bulk(&self, size: usize) -> anyhow::Result<Value> {
+        let chunks = size.div_ceil(CHUNK);
+        let cell = self.cell.clone();
+        let transfer = tokio::spawn(async move {
+            let started = Instant::now();
+            let chunk = Bytes::from(vec![0; CHUNK]);
+            for _ in 0..chunks {
+                let fire = cell.fire(SERVER, stream::Channel::STREAM, stream::Topic::DATA);
+                fire.payload(chunk.clone()).send().await?;
+            }
+            // The chunks of one connection keep their order; the last one is asked for.
+            let last = cell.request(SERVER, stream::Channel::STREAM, stream::Topic::DATA);
+            last.payload(chunk).timeout(PATIENCE).send().await?.success()?;
+            anyhow::Ok(started.elapsed().as_secs_f64())
+        });
+        let mut times = Vec::new();
+        while !transfer.is_finished() {
+            times.extend(self.round_trips(64, 1).await?);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(json!({"nanoseconds": times, "seconds": transfer.await??}))
+    }
+}
+
+fn register(cell: &Cell, count: &Arc<Count>) {
+    cell.handle(PLAIN, "echo", |request: Request| async move { request.body() });
+    let counter = Arc::clone(count);
+    cell.handle(PLAIN, "count", move |request: Request| {
+        let sequence = request.bytes().try_get_u64().unwrap_or_default();
+        counter.add(sequence);
+        core::future::ready(())
+    });
+    cell.handle(PLAIN, "block", |request: Request| async move {
+        let milliseconds = request.bytes().try_get_u64().unwrap_or_default();
+        // What blocks a thread has one, as the documentation of handlers says.
+        let blocking = tokio::task::spawn_blocking(move || std::thread::sleep(Duration::from_millis(milliseconds)));
+        drop(blocking.await);
+    });
+    // What a transfer brings is kept until it is whole, as its receiver would.
+    let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
+    cell.handle(stream::Channel::STREAM, stream::Topic::DATA, move |request: Request| {
+        let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.push(request.bytes());
+        if request.is_reply_expected() {
+            kept.clear();
+        }
+        core::future::ready(
+            request.is_reply_expected().then(|| fedcell_cell::proto::request::Body::bytes(Bytes::new())),
+        )
+    });
+}
