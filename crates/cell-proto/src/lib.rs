@@ -20,3 +20,6 @@ pub mod transit;
 pub mod filter;
 pub mod node;
 pub mod url;
+pub mod secure;
+#[cfg(test)]
+mod testing;

@@ -19,3 +19,8 @@ pub use event::{Class, Event, IncomingRequest, Outbound, ReplyTo};
 pub use exchange::{DropCounts, Exchange};
 pub use machine::{Node, Transmit};
 pub use sealing::{OpenWork, SealWork};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::cell::HeaderKey;
+use fedcell_protocol_defs::stream;
 use tracing::debug;
 
 use super::exchange::{Dropped, Exchange};
@@ -51,6 +52,12 @@ impl OpenWork {
     #[must_use]
     pub fn origin(&self) -> Fqcn<'_> {
         self.origin.as_fqcn()
+    }
+
+    /// Whether the message is a frame of a stream, which may rightly come twice.
+    #[must_use]
+    pub fn is_stream_frame(&self) -> bool {
+        self.message.headers.text(HeaderKey::CHANNEL) == Ok(Some(stream::Channel::STREAM.as_str()))
     }
 
     /// What is to be opened.

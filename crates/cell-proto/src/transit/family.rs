@@ -1,13 +1,4 @@
-//! Families and the server's boundary: which messages cross it, and which show the sender's credential.
-//!
-//! A *family* here is a client with its jobs and trainers: the part of the tree below the segment that bears the
-//! client's name. Two clients behind one relay are one family for routing and two here.
-//!
-//! ```text
-//!  site-1.job ──► server ──► site-2.job      request: credential, marked
-//!             ◄──        ◄──                 reply:   credential, marked
-//!  the server checks the credential, takes it off, leaves the mark
-//! ```
+//! Which client a cell belongs to, and what follows from it.
 
 use crate::address::Fqcn;
 
@@ -66,7 +57,7 @@ mod tests {
 
     #[test]
     fn families_are_told_apart_as_by_the_reference() {
-        let golden: Value = serde_json::from_str(include_str!("../testdata/auth_families.json")).unwrap();
+        let golden: Value = serde_json::from_str(include_str!("../../testdata/auth_families.json")).unwrap();
         let cases = golden["is_cross_client_family"].as_array().unwrap();
         for case in cases {
             let [origin, destination] = ["origin", "destination"].map(|key| cell(case[key].as_str().unwrap()));
