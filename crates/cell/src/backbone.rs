@@ -1,7 +1,7 @@
 //! Listeners and connectors of a cell: what it is told to listen on and to dial, and what became of it.
 
+use core::net::{Ipv4Addr, SocketAddr};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};

@@ -42,7 +42,6 @@ impl Drop for Guard {
 
 impl Cell {
     /// Begins to describe the cell with this address.
-    #[must_use]
     pub fn builder(address: impl Into<String>) -> CellBuilder {
         CellBuilder::new(address)
     }
@@ -119,7 +118,7 @@ impl Cell {
     ) {
         let filter = Arc::new(filter);
         self.endpoint.drive(|core, _| {
-            core.node.exchange_mut().filters_mut().add(place, channel.as_ref(), topic.as_ref(), filter)
+            core.node.exchange_mut().filters_mut().add(place, channel.as_ref(), topic.as_ref(), filter);
         });
     }
 

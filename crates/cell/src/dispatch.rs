@@ -80,8 +80,8 @@ impl<T: Waiting> Lane<T> {
         }
     }
 
-    /// Whether so much waits that nothing should be added.
-    pub(crate) fn is_crowded(&self) -> bool {
+    #[cfg(test)]
+    fn is_crowded(&self) -> bool {
         self.is_over(&self.lock())
     }
 

@@ -227,12 +227,12 @@ impl fmt::Debug for HandlerError {
     }
 }
 
-impl<E: std::error::Error + 'static> From<E> for HandlerError {
+impl<E: core::error::Error + 'static> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        if let Some(bad) = (&error as &dyn std::any::Any).downcast_ref::<BodyError>() {
+        if let Some(bad) = (&error as &dyn core::any::Any).downcast_ref::<BodyError>() {
             return Self::invalid_request(bad.to_string());
         }
-        tracing::warn!(error = &error as &dyn std::error::Error, "a handler failed");
+        tracing::warn!(error = &error as &dyn core::error::Error, "a handler failed");
         Self::new(ReturnCode::PROCESS_EXCEPTION, String::new())
     }
 }

@@ -18,6 +18,9 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Frames taken out for one write.
 const BATCH_FRAMES: usize = 64;
 
+/// Control frames that may wait. A peer that asks for heartbeats and takes no answer gets no more than these.
+const CONTROL_FRAMES: usize = 1024;
+
 /// What kind of frame it is, which decides what it may overtake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -107,7 +110,13 @@ impl Outbox {
         if queues.is_closed {
             return Err(Refused::Closed);
         }
-        if class != Class::Control && queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard {
+        let is_full = match class {
+            Class::Control => queues.control.len() >= CONTROL_FRAMES,
+            Class::Message | Class::Bulk => {
+                queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard
+            }
+        };
+        if is_full {
             return Err(Refused::Full);
         }
         if queues.bytes == 0 {
@@ -153,6 +162,7 @@ impl Outbox {
     }
 
     /// Bytes that have not left yet.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
     }

@@ -104,6 +104,8 @@ pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameL
         }
         receiver.ready().await;
         if is_full {
+            // A peer that always has more must not keep a thread from the others.
+            tokio::task::yield_now().await;
             continue;
         }
         let want = decoder.room_wanted(buffer.len(), read_size);

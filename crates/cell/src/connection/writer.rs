@@ -22,8 +22,15 @@ pub(crate) async fn write_loop(mut writing: WriteHalf, outbox: Arc<Outbox>, stal
 
 async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io::Result<()> {
     let mut batch = Batch::default();
+    let mut is_busy = false;
     loop {
-        match outbox.next(&mut batch) {
+        // While there is much to send, senders that are ready come first: their frames leave with the same call.
+        if is_busy {
+            tokio::task::yield_now().await;
+        }
+        let next = outbox.next(&mut batch);
+        is_busy = batch.len() > 1;
+        match next {
             Next::Write => {}
             Next::Finish => return within(stall, writing.flush()).await,
             Next::Idle => {

@@ -1,8 +1,8 @@
 //! The accept loop: it takes connections as fast as the system completes them and never waits for a peer.
 
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;

@@ -5,8 +5,8 @@
 //! connections that never speak cost a bounded number of file descriptors, and an honest peer, whose handshake takes
 //! milliseconds, comes through.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -132,8 +132,8 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const HERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1));
 
     async fn is_evicted(slot: &Slot) -> bool {
         tokio::select! {

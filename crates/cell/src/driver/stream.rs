@@ -1,10 +1,10 @@
 //! One established connection as two halves that tasks can own: bytes in, slices out.
 
 use core::future::poll_fn;
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream};

@@ -1,7 +1,7 @@
 //! TCP: dial and listen, TLS by the first byte, small frames leave at once.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 

@@ -95,7 +95,15 @@ impl Endpoint {
                 written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())
             })),
         };
-        tracing::debug!(me = %self.address(), peer = %facts.peer_address, ?end, "connection ended");
+        tracing::debug!(
+            me = %self.address(),
+            transport = %facts.transport,
+            url = %facts.url,
+            local = %facts.local_address,
+            peer = %facts.peer_address,
+            ?end,
+            "connection ended"
+        );
         let is_orderly = matches!(end, End::Stopped);
         outbox.close(!is_orderly);
         let (entry, _) = self.drive(|core, now| {
@@ -118,7 +126,7 @@ impl Endpoint {
 async fn evicted(eviction: Option<&Notify>) {
     match eviction {
         Some(eviction) => eviction.notified().await,
-        None => std::future::pending().await,
+        None => core::future::pending().await,
     }
 }
 

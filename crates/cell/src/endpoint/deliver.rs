@@ -1,9 +1,9 @@
 //! What comes of a verb once the lock is free: callers wake, handlers start, payloads are sealed and opened.
 
 use core::future::poll_fn;
+use core::panic::AssertUnwindSafe;
 use core::task::Poll;
 use core::time::Duration;
-use std::panic::AssertUnwindSafe;
 
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::node::{Event, Exchange, IncomingRequest, ReplyTo};
@@ -155,7 +155,7 @@ impl Endpoint {
 
 /// Runs a handler; `None` if it panicked, which must not end the task that starts the others.
 async fn guarded(call: impl FnOnce() -> HandlerFuture) -> Option<Answer> {
-    let caught = |panic: Box<dyn std::any::Any + Send>| {
+    let caught = |panic: Box<dyn core::any::Any + Send>| {
         let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(said, "a handler panicked");
     };

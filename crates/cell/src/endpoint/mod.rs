@@ -19,7 +19,7 @@ mod state;
 mod waiters;
 
 use core::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use fedcell_auth::UnixTime;

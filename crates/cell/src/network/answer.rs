@@ -22,7 +22,7 @@ use crate::handler::{Answer, HandlerError, Request};
 pub(super) async fn command(request: Request) -> Result<Answer, HandlerError> {
     let cell = request.cell().clone();
     let answer = match NetTopic::new(request.topic()) {
-        NetTopic::PEERS => reply(&names(cell.peers()))?.into(),
+        NetTopic::PEERS => reply(&names(&cell.peers()))?.into(),
         NetTopic::CELLS => cells(&cell).await?.into(),
         NetTopic::ROUTE => reply(&of_headers(request.headers()))?.into(),
         NetTopic::START_ROUTE => start_route(&cell, &request).await?.into(),
@@ -69,7 +69,7 @@ pub(super) async fn command(request: Request) -> Result<Answer, HandlerError> {
     Ok(answer)
 }
 
-fn names(names: Vec<FqcnBuf>) -> Value {
+fn names(names: &[FqcnBuf]) -> Value {
     Value::List(names.iter().map(|name| Value::from(name.as_str())).collect())
 }
 

@@ -144,7 +144,7 @@ impl Sealing {
     }
 }
 
-fn desk(credentials: &Credentials, identities: IdentityPolicy) -> Result<Option<Desk>, Box<dyn std::error::Error>> {
+fn desk(credentials: &Credentials, identities: IdentityPolicy) -> Result<Option<Desk>, Box<dyn core::error::Error>> {
     let Some(pair) = credentials.identity_pair() else { return Ok(None) };
     let identity = Arc::new(Identity::load(&pair.certificate, &pair.private_key)?);
     let root = ProjectRoot::load(credentials.root())?;

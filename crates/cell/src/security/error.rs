@@ -11,7 +11,7 @@ pub struct SecurityError {
     file: PathBuf,
     problem: SecurityProblem,
     #[source]
-    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    cause: Option<Box<dyn core::error::Error + Send + Sync>>,
 }
 
 /// What a [`SecurityError`] complains about.
@@ -62,7 +62,7 @@ impl SecurityError {
     pub(crate) fn caused(
         file: impl AsRef<Path>,
         problem: SecurityProblem,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        cause: impl Into<Box<dyn core::error::Error + Send + Sync>>,
     ) -> Self {
         Self { file: file.as_ref().to_owned(), problem, cause: Some(cause.into()) }
     }

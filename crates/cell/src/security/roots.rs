@@ -48,7 +48,7 @@ impl TrustedRoots {
         for der in certificates(file)? {
             let bad = |cause| SecurityError::caused(file, SecurityProblem::BadCertificate, cause);
             let parsed = Certificate::from_der(&file.display().to_string(), &der)
-                .map_err(|cause| bad(Box::<dyn std::error::Error + Send + Sync>::from(cause)))?;
+                .map_err(|cause| bad(Box::<dyn core::error::Error + Send + Sync>::from(cause)))?;
             if !(parsed.is_authority() || is_foreign && parsed.key_usages().is_none()) {
                 return Err(SecurityError::new(file, SecurityProblem::NoRoot));
             }

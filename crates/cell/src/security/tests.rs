@@ -19,8 +19,15 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-fn key() -> KeyPair {
+fn fresh_key() -> KeyPair {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()
+}
+
+/// The key of all leaves: making one takes a while, and no test tells sites apart by their keys.
+fn key() -> KeyPair {
+    static SHARED: OnceLock<String> = OnceLock::new();
+    let pem = SHARED.get_or_init(|| fresh_key().serialize_pem());
+    KeyPair::from_pem_and_sign_algo(pem, &PKCS_RSA_SHA256).unwrap()
 }
 
 impl Authority {
@@ -35,7 +42,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
         params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(to, 1, 1);
-        let key = key();
+        let key = fresh_key();
         let certificate = params.self_signed(&key).unwrap().pem();
         Self { certificate, issuer: Issuer::new(params, key) }
     }
@@ -291,7 +298,7 @@ fn a_broken_kit_is_named() {
     check_kit(remove("client.crt"), SecurityMode::Mtls, SecurityProblem::HalfPair);
     check_kit(write("client.crt", "nothing"), SecurityMode::Mtls, SecurityProblem::NoCertificate);
     check_kit(write("client.key", "nothing"), SecurityMode::Mtls, SecurityProblem::NoPrivateKey);
-    let other = Arc::new(key().serialize_pem());
+    let other = Arc::new(fresh_key().serialize_pem());
     let swap = move |kit: &Kit| fs::write(kit.file("client.key"), &*other).unwrap();
     check_kit(swap, SecurityMode::Mtls, SecurityProblem::Mismatch);
     let leaf_as_root = |kit: &Kit| {

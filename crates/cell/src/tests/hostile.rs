@@ -157,9 +157,7 @@ async fn who_does_not_say_a_name_is_closed() {
 
 #[tokio::test]
 async fn a_flood_is_read_only_as_fast_as_it_is_handled() {
-    let mut limits = Limits::default();
-    limits.handlers = 4;
-    limits.waiting_requests = 64;
+    let limits = Limits { handlers: 4, waiting_requests: 64, ..Limits::default() };
     let server = Cell::builder("server")
         .security(SecurityMode::Clear)
         .root_url("tcp://127.0.0.1:0")
@@ -169,13 +167,13 @@ async fn a_flood_is_read_only_as_fast_as_it_is_handled() {
         .unwrap();
     server.handle("test", "echo", echo);
     let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    let (waiting, handled) = (gate.clone(), std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0)));
+    let (waiting, handled) = (gate.clone(), std::sync::Arc::new(core::sync::atomic::AtomicUsize::new(0)));
     let count = handled.clone();
     server.handle("test", "slow", move |_: Request| {
         let (gate, count) = (waiting.clone(), count.clone());
         async move {
             drop(gate.acquire().await);
-            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            count.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         }
     });
     let site = site("site-1", &server).await;
@@ -189,9 +187,9 @@ async fn a_flood_is_read_only_as_fast_as_it_is_handled() {
     };
     // All are sent: what the server does not read waits with the sender and in the sockets between.
     flooding.await.unwrap();
-    assert_eq!(handled.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(handled.load(core::sync::atomic::Ordering::Relaxed), 0);
     gate.close();
-    while handled.load(std::sync::atomic::Ordering::Relaxed) < 2000 {
+    while handled.load(core::sync::atomic::Ordering::Relaxed) < 2000 {
         tokio::task::yield_now().await;
     }
     assert_well(&site).await;
