@@ -46,3 +46,26 @@ use crate::uuid::Nonce;
 fn signed_content(name: &CommonName, nonce: &Nonce) -> Vec<u8> {
     [name.as_str().as_bytes(), nonce.as_str().as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pairs_of_name_and_nonce_have_one_content() {
+        let nonces = ["6f978619-4d59-4599-8d3c-872cfa36f2b9", "1-978619-4d59-4599-8d3c-872cfa36f2b9"];
+        // A nonce that is no UUID could begin with the end of a longer name: that is why it is refused.
+        assert_eq!(format!("site{}", "-16f978619-4d59-4599-8d3c-872cfa36f2"), format!("site-1{}", &nonces[0][..34]));
+        assert!(Nonce::parse(nonces[1]).is_err());
+
+        let nonce = Nonce::parse(nonces[0]).unwrap();
+        let names = ["s", "site", "site-", "site-1", "site-1-", "site-16f978619-4d59-4599-8d3c-872cfa36f2b9"];
+        let contents: Vec<_> =
+            names.iter().map(|name| signed_content(&CommonName::parse(name).unwrap(), &nonce)).collect();
+        for (index, content) in contents.iter().enumerate() {
+            assert!(!contents[..index].contains(content));
+            // The nonce is always the last 36 bytes, so the content can be taken apart in one way only.
+            assert_eq!(content.split_last_chunk::<36>().unwrap().1, nonce.as_str().as_bytes());
+        }
+    }
+}

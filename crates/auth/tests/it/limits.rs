@@ -114,3 +114,26 @@ fn a_repeat_is_known_under_any_address_that_the_same_certificate_serves() {
     assert_eq!(opener.open(NOW, &certificate("site-1"), &envelope).unwrap().freshness(), Freshness::Repeat);
     assert_eq!(opener.open(NOW, &renewed, &envelope).unwrap().freshness(), Freshness::Fresh);
 }
+
+#[test]
+fn sealer_and_opener_are_shared_between_threads() {
+    let sealer = Sealer::new(identity("site-1"), SealLimits::default()).unwrap();
+    let opener = Opener::new(identity("site-2"), OpenLimits::default()).unwrap();
+    let (sender, target) = (certificate("site-1"), certificate("site-2"));
+    let fresh: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4_u64)
+            .map(|seed| {
+                let (sealer, opener, sender, target) = (&sealer, &opener, &sender, &target);
+                scope.spawn(move || {
+                    let mut rng = TestRng(1000 + seed);
+                    let envelopes: Vec<_> =
+                        (0..8).map(|_| sealer.seal(NOW, &mut rng, target, b"chunk").unwrap()).collect();
+                    let opened = |envelope: &Vec<u8>| opener.open(NOW, sender, envelope).unwrap().freshness();
+                    envelopes.iter().chain(&envelopes).filter(|envelope| opened(envelope) == Freshness::Fresh).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!((fresh, sealer.targets(), opener.senders()), (32, 1, 1));
+}
