@@ -12,9 +12,9 @@ backbone connection; `parent_security` of the connection to the parent; `credent
 `identities` (address to certificate name); `unchecked` if the cell shall not look at its own certificate first, so that
 the other end has to turn it away.
 
-Commands (`do`): `handle`, `request`, `fire`, `queue`, `release`, `wait_peer`, `wait_count`, `wait_attempts`, `report`,
-`stop`; their fields are the parameters of the methods of `Node` below. `tests/src/bin/cell_node.rs` is the same program
-on our side.
+Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `wait_peer`, `wait_count`, `wait_byes`,
+`wait_attempts`, `ask`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
+`node` in `tests/src/interop/cell` is the same program on our side.
 """
 
 import hashlib
@@ -332,6 +332,11 @@ class Node:
 
     def wait_attempts(self, count, timeout=15.0):
         return {"met": self._wait(lambda: self.attempts >= count, timeout), "last": self.last_failure}
+
+    def ask(self, what, arguments, timeout=None):
+        """Calls the reference's own operator functions; what cannot be JSON becomes its text."""
+        result = getattr(self.agent, what)(*arguments)
+        return {"result": json.loads(json.dumps(result, default=str))}
 
     def report(self):
         with self.changed:

@@ -1,3 +1,50 @@
-//! The `fedcell` binary: sites, relays, the coordinator, network tools and the demo, one command each.
+//! The `fedcell` binary: cells and network tools, one command each.
 
-fn main() {}
+mod cell;
+mod command;
+mod connect;
+mod exit;
+mod net;
+mod print;
+mod send;
+mod stop;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::exit::Failure;
+
+#[expect(clippy::print_stderr, reason = "the one place where a failure is told to the user")]
+fn main() -> ExitCode {
+    let matches = command::fedcell().get_matches();
+    let level = match matches.get_count(command::VERBOSE) {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_max_level(level).init();
+    match run(&matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("fedcell: {failure:#}");
+            failure.code()
+        }
+    }
+}
+
+fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::local)?;
+    let outcome = match matches.subcommand() {
+        Some((cell::NAME, arguments)) => runtime.block_on(cell::run(arguments)),
+        Some((send::NAME, arguments)) => runtime.block_on(send::run(arguments)),
+        Some((net::NAME, arguments)) => runtime.block_on(net::run(arguments)),
+        // clap has refused everything else.
+        _ => Ok(()),
+    };
+    // A thread that still reads standard input would hold the runtime.
+    runtime.shutdown_background();
+    outcome
+}

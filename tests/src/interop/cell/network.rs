@@ -1,7 +1,7 @@
 //! A network of running cells: built seat by seat, and rebuilt where one was killed.
 
+use core::time::Duration;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};

@@ -79,15 +79,15 @@ fn lone(
 
 fn run(case: &'static Case, listener: Maker, dialler: Maker, kits: &Kits) -> Result<()> {
     let log = log(kits, case.name, listener, dialler);
-    let mut server = cell(listener, &log, config("server", "mtls", kits.of(case.server), "tcp://127.0.0.1:0"))?;
+    let mut server = cell(listener, &log, &config("server", "mtls", &kits.of(case.server), "tcp://127.0.0.1:0"))?;
     let url = server.event("started", START_LIMIT)?["root"][0].as_str().unwrap_or_default().to_owned();
     let mut owner = None;
     if case.taken {
-        let right = cell(dialler, &log, config("site-1", "mtls", kits.of("site-1"), &url))?;
+        let right = cell(dialler, &log, &config("site-1", "mtls", &kits.of("site-1"), &url))?;
         right.event("ready", START_LIMIT)?;
         owner = Some(right);
     }
-    let wrong = cell(dialler, &log, config("site-1", case.security, kits.of(case.client), &url))?;
+    let wrong = cell(dialler, &log, &config("site-1", case.security, &kits.of(case.client), &url))?;
     let seen = in_vain(wrong, dialler, &log)?;
     if case.server != "server" {
         ensure!(seen == json!([]), "it took {seen} for peers");
@@ -99,7 +99,7 @@ fn run(case: &'static Case, listener: Maker, dialler: Maker, kits: &Kits) -> Res
     if let Some(mut owner) = owner {
         works(&mut server, &mut owner, "site-1")?;
     }
-    let mut honest = cell(dialler, &log, config("site-2", "mtls", kits.of("site-2"), &url))?;
+    let mut honest = cell(dialler, &log, &config("site-2", "mtls", &kits.of("site-2"), &url))?;
     honest.event("ready", START_LIMIT)?;
     works(&mut server, &mut honest, "site-2")?;
     Ok(())
@@ -107,21 +107,21 @@ fn run(case: &'static Case, listener: Maker, dialler: Maker, kits: &Kits) -> Res
 
 fn at_relay(listener: Maker, dialler: Maker, kits: &Kits) -> Result<()> {
     let log = log(kits, "relay", listener, dialler);
-    let server = cell(Maker::Theirs, &log, config("server", "mtls", kits.of("server"), "tcp://127.0.0.1:0"))?;
+    let server = cell(Maker::Theirs, &log, &config("server", "mtls", &kits.of("server"), "tcp://127.0.0.1:0"))?;
     let url = server.event("started", START_LIMIT)?["root"][0].as_str().unwrap_or_default().to_owned();
-    let mut relay = config("relay-1", "mtls", kits.of("relay-1"), &url);
+    let mut relay = config("relay-1", "mtls", &kits.of("relay-1"), &url);
     relay["listen"] = json!({"security": "mtls"});
-    let mut relay = cell(listener, &log, relay)?;
+    let mut relay = cell(listener, &log, &relay)?;
     let parent = relay.event("ready", START_LIMIT)?["internal"].as_str().unwrap_or_default().to_owned();
     let below = |fqcn: &str, kit: &str| {
-        let mut config = config(fqcn, "mtls", kits.of(kit), "");
+        let mut config = config(fqcn, "mtls", &kits.of(kit), "");
         config["root"] = Value::Null;
         config["parent"] = json!(parent);
         config["parent_security"] = json!("mtls");
         config
     };
-    in_vain(cell(dialler, &log, below("relay-1.site-1", "site-2"))?, dialler, &log)?;
-    let mut honest = cell(dialler, &log, below("relay-1.site-2", "site-2"))?;
+    in_vain(cell(dialler, &log, &below("relay-1.site-1", "site-2"))?, dialler, &log)?;
+    let mut honest = cell(dialler, &log, &below("relay-1.site-2", "site-2"))?;
     honest.event("ready", START_LIMIT)?;
     works(&mut relay, &mut honest, "relay-1.site-2")?;
     let seen = relay.call("report", json!({}))?["seen"].clone();
@@ -163,11 +163,11 @@ fn works(listener: &mut Process, dialler: &mut Process, name: &str) -> Result<()
     Ok(())
 }
 
-fn cell(maker: Maker, log: &Path, config: Value) -> Result<Process> {
-    Process::start(maker, &config, log)
+fn cell(maker: Maker, log: &Path, config: &Value) -> Result<Process> {
+    Process::start(maker, config, log)
 }
 
-fn config(fqcn: &str, security: &str, kit: PathBuf, root: &str) -> Value {
+fn config(fqcn: &str, security: &str, kit: &Path, root: &str) -> Value {
     json!({
         "fqcn": fqcn, "root": root, "security": security, "credentials": kit, "unchecked": true,
         "identities": {"server": "server"},

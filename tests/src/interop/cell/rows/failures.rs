@@ -1,6 +1,6 @@
 //! Rows about endings: a goodbye that is heard, and a death after which everything finds together again.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use anyhow::{Result, ensure};
 use fedcell_protocol_defs::cell::ReturnCode;

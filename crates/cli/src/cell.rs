@@ -1,0 +1,110 @@
+//! `fedcell cell`: a bare cell that routes, and answers where it is told to.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use fedcell_cell::{Cell, Request};
+use serde_json::json;
+
+use crate::connect::{Connect, cell_arguments};
+use crate::exit::{Failure, Kind};
+use crate::{print, stop};
+
+/// Name of the command.
+pub(crate) const NAME: &str = "cell";
+
+const LISTEN: &str = "listen";
+const ECHO: &str = "echo";
+
+pub(crate) fn command() -> Command {
+    cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
+        "Run a cell until SIGTERM or the end of standard input.\n\nPrints one JSON line when its connections to the \
+         network stand; then it routes, answers the in-band network commands, and echoes what it is told to.",
+    ))
+    .arg(
+        Arg::new(LISTEN)
+            .long(LISTEN)
+            .value_name("URL")
+            .action(ArgAction::Append)
+            .help("Listen here for the cells below this one; port 0 is any free port, stcp:// is with TLS"),
+    )
+    .arg(
+        Arg::new(ECHO)
+            .long(ECHO)
+            .value_name("CHANNEL:TOPIC")
+            .action(ArgAction::Append)
+            .help("Answer these requests with their own payload; * is any"),
+    )
+}
+
+/// Runs the cell.
+///
+/// # Errors
+///
+/// [`Failure`] if it cannot be built.
+pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let connect = Connect::read(arguments)?;
+    let mut builder = connect.builder(connect.fqcn.as_deref().unwrap_or_default());
+    for url in arguments.get_many::<String>(LISTEN).into_iter().flatten() {
+        builder = builder.listen_internal(url);
+    }
+    let echoes: Vec<(&str, &str)> =
+        arguments.get_many::<String>(ECHO).into_iter().flatten().map(|entry| route(entry)).collect::<Result<_, _>>()?;
+    let cell = builder.start().await?;
+    for (channel, topic) in echoes {
+        cell.handle(channel, topic, |request: Request| async move { request.body() });
+    }
+    let stopped = tokio::select! {
+        reason = stop::requested() => reason?,
+        outcome = until_ready(&cell) => match outcome? {},
+        () = cell.ended() => "its own end",
+    };
+    tracing::info!(reason = stopped, "stopping");
+    cell.shutdown().await;
+    Ok(())
+}
+
+/// Says that the cell is ready, and then waits for ever.
+async fn until_ready(cell: &Cell) -> Result<core::convert::Infallible, Failure> {
+    cell.ready().await;
+    let listeners: Vec<_> = cell
+        .connectors()
+        .into_iter()
+        .filter(|connector| connector.bound.is_some())
+        .map(|connector| json!({"url": connector.url, "security": connector.security.to_string()}))
+        .collect();
+    print::json(&json!({
+        "event": "ready",
+        "fqcn": cell.address().as_str(),
+        "pid": std::process::id(),
+        "listeners": listeners,
+        "peers": cell.peers().iter().map(|peer| peer.as_str().to_owned()).collect::<Vec<_>>(),
+    }))?;
+    core::future::pending().await
+}
+
+/// Channel and topic; neither holds a colon.
+fn route(entry: &str) -> Result<(&str, &str), Failure> {
+    match entry.split_once(':') {
+        Some((channel, topic)) if !channel.is_empty() && !topic.is_empty() => Ok((channel, topic)),
+        _ => Err(Failure::text(Kind::Usage, format!("--echo {entry}: expected CHANNEL:TOPIC"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(entry: &str, expected: Option<(&str, &str)>) {
+        assert_eq!(route(entry).ok(), expected);
+    }
+
+    #[test]
+    fn routes() {
+        check("a:b", Some(("a", "b")));
+        check("*:*", Some(("*", "*")));
+        check("a:b:c", Some(("a", "b:c")));
+        check("a", None);
+        check(":b", None);
+        check("a:", None);
+    }
+}

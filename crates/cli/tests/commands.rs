@@ -1,0 +1,193 @@
+//! The commands as processes: a server, a site below it, and the tools that ask them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn fedcell(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fedcell"));
+    command.args(arguments);
+    command
+}
+
+/// A running `fedcell cell`; its input closes when this is dropped, which ends it.
+struct Cell {
+    child: Child,
+    input: Option<ChildStdin>,
+    ready: Value,
+}
+
+impl Cell {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = fedcell(&["cell", "--security", "clear"]);
+        let mut child =
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let input = child.stdin.take();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let ready = serde_json::from_str(&line).expect("a JSON line");
+        Self { child, input, ready }
+    }
+
+    fn server(more: &[&str]) -> (Self, String) {
+        let cell = Self::start(&[&["--fqcn", "server", "--root-url", "tcp://127.0.0.1:0"], more].concat());
+        let url = cell.ready["listeners"][0]["url"].as_str().expect("a URL").to_owned();
+        (cell, url)
+    }
+
+    /// Ends the cell as the end of its input does; its exit code.
+    fn hang_up(mut self) -> Option<i32> {
+        drop(self.input.take());
+        self.child.wait().expect("a status").code()
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        assert!(status.success());
+        self.child.wait().expect("a status").code()
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn check(arguments: &[&str], code: i32, out: &str) {
+    let Output { status, stdout, stderr } = fedcell(arguments).output().expect("the program runs");
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert_eq!(String::from_utf8_lossy(&stdout), out, "{stderr}");
+    // One line says what went wrong; usage errors are clap's.
+    if code > 2 {
+        assert_eq!(stderr.lines().filter(|line| line.starts_with("fedcell: ")).count(), 1, "{stderr}");
+    }
+}
+
+#[track_caller]
+fn json(arguments: &[&str]) -> Value {
+    let Output { status, stdout, stderr } = fedcell(arguments).output().expect("the program runs");
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    serde_json::from_slice(&stdout).expect("JSON")
+}
+
+#[test]
+fn ready_says_who_and_where() {
+    let (cell, url) = Cell::server(&[]);
+    assert_eq!(cell.ready["event"], "ready");
+    assert_eq!(cell.ready["fqcn"], "server");
+    assert!(!url.ends_with(":0"), "{url}");
+    assert_eq!(cell.hang_up(), Some(0));
+}
+
+#[test]
+fn a_signal_ends_a_cell_well() {
+    let (cell, _) = Cell::server(&[]);
+    assert_eq!(cell.terminate(), Some(0));
+}
+
+#[test]
+fn send() {
+    let (_server, url) = Cell::server(&["--echo", "demo:hello", "--echo", "any:*"]);
+    let send = |more: &[&'static str]| {
+        let to = ["send", "--root-url", url.as_str(), "--security", "clear", "--target", "server", "--channel", "demo"];
+        [to.as_slice(), more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let check = |more: &[&'static str], code, out| {
+        let arguments = send(more);
+        check(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), code, out);
+    };
+    check(&["--topic", "hello", "--payload", "hi"], 0, "hi");
+    check(&["--topic", "hello"], 0, "");
+    check(
+        &["--topic", "hello", "--fobs", r#"{"round":3,"weights":[0.5,1]}"#],
+        0,
+        "{\"round\":3,\"weights\":[0.5,1]}\n",
+    );
+    check(&["--topic", "nothing"], 6, "");
+    check(&["--topic", "hello", "--fobs", "{"], 2, "");
+    check(&["--topic", "hello", "--payload", "@/no/such/file"], 3, "");
+    check(&["--topic", "hello", "--target", "site-9"], 4, "");
+    check(&["--topic", "hello", "--timeout", "0"], 2, "");
+
+    let arguments = send(&["--topic", "hello", "--payload", "hi", "--json"]);
+    let reply = json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(reply["code"], "ok");
+    assert_eq!(reply["payload"], "hi");
+    assert_eq!(reply["route"][0], "server");
+    let arguments = send(&["--topic", "hello", "--payload", "hi", "--json", "--repeat", "50", "--concurrency", "7"]);
+    let times = json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((&times["ok"], &times["failed"]), (&50.into(), &0.into()));
+}
+
+#[test]
+fn payload_from_standard_input() {
+    let (_server, url) = Cell::server(&["--echo", "demo:hello"]);
+    let mut child = fedcell(&["send", "--root-url", &url, "--security", "clear", "--target", "server"])
+        .args(["--channel", "demo", "--topic", "hello", "--payload", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("a pipe").write_all(&[0, 159, 146, 150]).expect("a write");
+    assert_eq!(child.wait_with_output().expect("output").stdout, [0, 159, 146, 150]);
+}
+
+#[test]
+fn net() {
+    let (server, url) = Cell::server(&["--listen", "tcp://127.0.0.1:0"]);
+    let site = Cell::start(&["--fqcn", "site-1", "--root-url", &url, "--listen", "tcp://127.0.0.1:0"]);
+    let parent = site.ready["listeners"][0]["url"].as_str().expect("a URL").to_owned();
+    let job = Cell::start(&["--fqcn", "site-1.job-1", "--parent-url", &parent]);
+    let net = |question: &str, more: &[&str]| {
+        let tool = ["net", question, "--via", &url, "--security", "clear", "--fqcn", "tool", "--json"];
+        json(&[tool.as_slice(), more].concat())
+    };
+    let sorted = |list: &Value| {
+        let mut names: Vec<_> = list.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    assert_eq!(sorted(&net("cells", &[])), "server site-1 site-1.job-1 tool");
+    assert_eq!(sorted(&net("peers", &[])), "site-1 tool");
+    assert_eq!(sorted(&net("peers", &["--target", "site-1"])), "server site-1.job-1");
+    let route = net("route", &["--to", "site-1.job-1"]);
+    assert_eq!(route["there"], serde_json::json!(["tool", "server", "site-1", "site-1.job-1"]));
+    assert_eq!(route["back"], serde_json::json!(["site-1.job-1", "site-1", "server", "tool"]));
+    let route = net("route", &["--from", "server", "--to", "site-1.job-1"]);
+    assert_eq!(route["there"], serde_json::json!(["server", "site-1", "site-1.job-1"]));
+    assert_eq!(net("conns", &["--target", "site-1"])["bb_ext_connector"]["url"], url.as_str());
+    assert_eq!(
+        net("ping", &["--target", "site-1.job-1", "--count", "3"])["milliseconds"].as_array().map(Vec::len),
+        Some(3)
+    );
+    let speed = net("speed", &["--from", "site-1", "--to", "site-1.job-1", "--count", "3", "--size", "10"]);
+    assert_eq!(speed["timeouts"], 0, "{speed}");
+    let pools = net("stats", &[]);
+    assert!(pools["rows"].to_string().contains("request_processing"), "{pools}");
+    let pool = net("stats", &["--pool", "request_processing", "--target", "site-1"]);
+    assert!(pool["rows"].to_string().contains("_net_manager:peers"), "{pool}");
+    check(&["net", "peers", "--via", &url, "--security", "clear", "--target", "site-9"], 4, "");
+    for cell in [job, site, server] {
+        assert_eq!(cell.hang_up(), Some(0));
+    }
+}
+
+#[test]
+fn what_cannot_work_is_said_in_one_line() {
+    check(&["cell", "--fqcn", "server", "--root-url", "tcp://127.0.0.1:0"], 3, "");
+    check(&["cell", "--fqcn", "a..b", "--root-url", "tcp://127.0.0.1:0", "--security", "clear"], 3, "");
+    check(&["cell", "--fqcn", "server", "--root-url", "carrier-pigeon://loft:1", "--security", "clear"], 3, "");
+    check(&["cell", "--fqcn", "server", "--root-url", "tcp://127.0.0.1:0", "--credentials", "/no/such/kit"], 3, "");
+    check(&["cell"], 2, "");
+    check(&["nonsense"], 2, "");
+    // A port that was free a moment ago; nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let url = format!("tcp://{port}");
+    check(&["net", "peers", "--via", &url, "--security", "clear", "--timeout", "0.5"], 4, "");
+}

@@ -1,0 +1,152 @@
+//! Our cell under remote control: `tests/reference/cell_node.py` is the same program on the reference's side, and its
+//! documentation describes the protocol of both.
+
+mod commands;
+mod payload;
+mod state;
+
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, CellBuilder, CellEvent, ConnectorUse, Events};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use commands::Node;
+use state::State;
+
+/// How a node says that its configuration makes no cell.
+pub(crate) const NO_CELL: &str = "cannot build the cell";
+
+/// Runs the node until its input ends or it is told to stop.
+#[expect(clippy::print_stderr, reason = "standard error is the node's log")]
+pub(crate) fn main() -> ExitCode {
+    let filter = std::env::var("FEDCELL_NODE_LOG").ok().and_then(|level| level.to_lowercase().parse().ok());
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(filter.unwrap_or(tracing::level_filters::LevelFilter::WARN))
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let mut lines = lines();
+    let config = lines.recv().await.context("no configuration")?;
+    let state = Arc::new(State::default());
+    let (cell, events) = builder(&config)?.start_watched().await.context(NO_CELL)?;
+    let node = Node::new(cell.clone(), Arc::clone(&state));
+    tokio::spawn(watch(events, state));
+    tokio::spawn(announce(cell.clone()));
+    let mut stop = None;
+    while let Some(command) = lines.recv().await {
+        if command["do"] == "stop" {
+            stop = Some(command["id"].clone());
+            break;
+        }
+        let node = node.clone();
+        tokio::spawn(async move { put(&node.serve(command).await) });
+    }
+    cell.shutdown().await;
+    if let Some(id) = stop {
+        put(&json!({"id": id}));
+    }
+    Ok(())
+}
+
+/// The lines of standard input; its end ends the channel.
+fn lines() -> mpsc::UnboundedReceiver<Value> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let Ok(value) = serde_json::from_str(&line) else { continue };
+            if sender.send(value).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Writes one line.
+fn put(value: &Value) {
+    let mut out = std::io::stdout().lock();
+    // Whoever has closed the pipe does not want to know.
+    _ = writeln!(out, "{value}").and_then(|()| out.flush());
+}
+
+fn builder(config: &Value) -> Result<CellBuilder> {
+    let mut builder = Cell::builder(config["fqcn"].as_str().context("no fqcn")?);
+    if let Some(url) = config["root"].as_str() {
+        builder = builder.root_url(url);
+    }
+    if let Some(url) = config["parent"].as_str() {
+        builder = builder.parent_url_with(url, mode(&config["parent_security"])?);
+    }
+    if let Some(listen) = config.get("listen").filter(|listen| !listen.is_null()) {
+        let mode = mode(&listen["security"])?;
+        let scheme = if mode == SecurityMode::Clear { "tcp" } else { "stcp" };
+        let url = format!("{scheme}://localhost:{}", listen["port"].as_u64().unwrap_or(0));
+        builder = builder.listen_internal_with(url, mode);
+    }
+    builder = builder.security(mode(&config["security"])?);
+    if let Some(folder) = config["credentials"].as_str() {
+        builder = builder.credentials(Credentials::from_kit(folder).context(NO_CELL)?);
+    }
+    for (address, name) in config["identities"].as_object().into_iter().flatten() {
+        builder = builder.identity(address, name.as_str().unwrap_or_default());
+    }
+    Ok(builder)
+}
+
+fn mode(value: &Value) -> Result<SecurityMode> {
+    Ok(value.as_str().unwrap_or("clear").parse()?)
+}
+
+/// Says where the cell listens, and when its backbone stands.
+async fn announce(cell: Cell) {
+    let urls = |purpose: &ConnectorUse| -> Vec<String> {
+        let all = cell.connectors().into_iter();
+        all.filter(|connector| connector.purpose == *purpose).map(|connector| connector.url).collect()
+    };
+    let mut event = json!({
+        "event": "started",
+        "fqcn": cell.address().as_str(),
+        "pid": std::process::id(),
+        "root": urls(&ConnectorUse::ExternalListener),
+        "internal": urls(&ConnectorUse::InternalListener).first(),
+    });
+    put(&event);
+    cell.ready().await;
+    event["event"] = json!("ready");
+    put(&event);
+}
+
+/// Writes down what happens to the cell's connections.
+async fn watch(mut events: Events, state: Arc<State>) {
+    while let Some(event) = events.next().await {
+        state.change(|facts| match event {
+            CellEvent::PeerUp { peer, .. } => facts.seen.push(peer.as_str().to_owned()),
+            CellEvent::DialFailed { reason, .. } | CellEvent::ConnectionRefused { reason, .. } => {
+                facts.attempts += 1;
+                facts.last_failure = reason;
+            }
+            // An attempt that seemed to succeed: the reference answers a handshake before it looks at the name.
+            CellEvent::PeerDown { .. } => facts.attempts += 1,
+            _ => {}
+        });
+    }
+}
