@@ -1,6 +1,6 @@
 //! What a relay spends on one message: frame in, next hop, four headers rewritten, frame out.
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -5,21 +5,21 @@
 )]
 
 pub mod address;
+pub mod adhoc;
 mod clock;
+pub mod filter;
 pub mod frame;
 pub mod headers;
+pub mod identity;
 pub mod link;
 pub mod message;
-pub mod identity;
-pub mod registry;
-pub mod route;
-pub mod stats;
-pub mod request;
-pub mod adhoc;
-pub mod transit;
-pub mod filter;
 pub mod node;
-pub mod url;
+pub mod registry;
+pub mod request;
+pub mod route;
 pub mod secure;
+pub mod stats;
 #[cfg(test)]
 mod testing;
+pub mod transit;
+pub mod url;

@@ -1,5 +1,8 @@
 //! What a cell tells its owner.
 
+use fedcell_protocol_defs::cell::{Channel, Topic};
+use fedcell_protocol_defs::stream;
+
 use crate::address::{Fqcn, FqcnBuf};
 use crate::identity::PeerIdentity;
 use crate::message::Message;
@@ -19,6 +22,20 @@ pub enum Class {
     Message,
     /// Chunks of streams; others may overtake them.
     Bulk,
+}
+
+impl Class {
+    /// The class of messages on this channel and topic: chunks of streams give way to everything else.
+    #[must_use]
+    pub fn of(channel: &str, topic: &str) -> Self {
+        if channel == stream::Channel::STREAM.as_str() && topic == stream::Topic::DATA.as_str() {
+            Self::Bulk
+        } else if channel == Channel::CELLNET.as_str() && topic == Topic::BYE.as_str() {
+            Self::Control
+        } else {
+            Self::Message
+        }
+    }
 }
 
 /// Something that has happened to a cell.

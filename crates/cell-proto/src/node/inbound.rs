@@ -7,7 +7,7 @@ use fedcell_protocol_defs::cell::{
 use tracing::{debug, trace};
 
 use super::config::OriginCheck;
-use super::event::{Event, IncomingRequest, ReplyTo};
+use super::event::{Class, Event, IncomingRequest, ReplyTo};
 use super::exchange::{Dropped, Exchange};
 use super::sealing::OpenWork;
 use crate::address::{Fqcn, FqcnBuf};
@@ -19,6 +19,7 @@ use crate::identity::PeerIdentity;
 use crate::message::{Facts, Message};
 use crate::request::{Body, Reply, Resolution};
 use crate::route::{Hop, MessageFacts, Unreachable, next_hop, pass_on};
+use crate::stats::CategoryId;
 use crate::transit::may_speak_for;
 
 /// The neighbour that handed a message over, by its connection and not by a header.
@@ -28,9 +29,14 @@ pub(super) struct Arrival {
     pub(super) identity: PeerIdentity,
 }
 
-/// What becomes of a message after the checks.
+/// What is to be done with a message that has passed the checks.
+struct Judgement {
+    step: Step,
+    category: CategoryId,
+    class: Class,
+}
+
 enum Step {
-    Drop(Dropped),
     Forward(FqcnBuf),
     Stuck(Unreachable),
     Deliver,
@@ -39,110 +45,163 @@ enum Step {
 impl Exchange {
     /// The way of every message: statistics, checks, filters for all, then on or in.
     pub(super) fn arrive(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
-        if let Err(why) = self.admit(now, arrival, &message) {
-            self.drop_message(why);
-            return;
-        }
-        if !self.filters.is_empty(Place::Incoming)
-            && let Verdict::Refuse(reply) = self.run_filters(now, Place::Incoming, Some(arrival), None, &mut message)
-        {
-            debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");
-            self.drop_message(Dropped::Filtered);
-            return;
-        }
-        if !self.filters.is_empty(Place::Interceptor)
-            && message.headers.text(HeaderKey::MSG_TYPE).ok().flatten() == Some(MessageType::REQ.as_str())
-            && let Verdict::Refuse(reply) = self.run_filters(now, Place::Interceptor, Some(arrival), None, &mut message)
-        {
-            self.send_back(now, arrival, &message, *reply, ReturnReason::INTERCEPT);
-            return;
-        }
-        match self.decide(arrival, &message) {
-            Step::Drop(why) => self.drop_message(why),
-            Step::Forward(next) => self.forward(now, arrival, &next, message),
-            Step::Stuck(reason) => self.give_up(now, arrival, message, reason),
-            Step::Deliver => self.take_in(now, arrival, message),
+        // Without filters nothing changes between the checks and the decision: one look at the headers serves both.
+        let unfiltered = self.filters.is_empty(Place::Incoming) && self.filters.is_empty(Place::Interceptor);
+        let judged = if unfiltered {
+            self.judge(now, arrival, &message).map(Some)
+        } else {
+            self.judge_filtered(now, arrival, &mut message)
+        };
+        match judged {
+            Ok(Some(Judgement { step, category, class })) => match step {
+                Step::Forward(next) => self.forward(now, arrival, &next, message, category, class),
+                Step::Stuck(reason) => self.give_up(now, arrival, message, category, reason),
+                Step::Deliver => self.take_in(now, arrival, message),
+            },
+            Ok(None) => {}
+            Err(why) => self.drop_message(why),
         }
     }
 
-    /// Counts a message and checks what can be checked without a key.
-    fn admit(&mut self, now: UnixTime, arrival: &Arrival, message: &Message) -> Result<(), Dropped> {
-        let me = self.config.address().clone();
+    fn judge(&mut self, now: UnixTime, arrival: &Arrival, message: &Message) -> Result<Judgement, Dropped> {
         let facts = message.facts().map_err(|error| {
             debug!(from = %arrival.from, %error, "dropped a malformed message");
             Dropped::Malformed
         })?;
-        let kind = facts.message_type.as_str();
-        let forwarded = facts.origin != me && facts.destination != me;
+        let category = self.admit(now, arrival, &facts)?;
+        Ok(self.decide(arrival, &facts, category))
+    }
+
+    /// As [`judge`](Self::judge), with the filters between the checks and the decision. None if a filter has had the
+    /// message sent back.
+    fn judge_filtered(
+        &mut self,
+        now: UnixTime,
+        arrival: &Arrival,
+        message: &mut Message,
+    ) -> Result<Option<Judgement>, Dropped> {
+        let is_request = {
+            let facts = message.facts().map_err(|_| Dropped::Malformed)?;
+            self.admit(now, arrival, &facts)?;
+            facts.is_request()
+        };
+        if let Verdict::Refuse(reply) = self.run_filters(now, Place::Incoming, Some(arrival), None, message) {
+            debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");
+            return Err(Dropped::Filtered);
+        }
+        if is_request
+            && let Verdict::Refuse(reply) = self.run_filters(now, Place::Interceptor, Some(arrival), None, message)
+        {
+            self.send_back(now, arrival, message, *reply, ReturnReason::INTERCEPT);
+            return Ok(None);
+        }
+        let facts = message.facts().map_err(|_| Dropped::Malformed)?;
+        let category = self.category_of(&facts);
+        Ok(Some(self.decide(arrival, &facts, category)))
+    }
+
+    /// Counts a message and checks what can be checked without a key.
+    fn admit(&mut self, now: UnixTime, arrival: &Arrival, facts: &Facts<'_>) -> Result<CategoryId, Dropped> {
+        let me = self.config.address().clone();
+        let category = self.category_of(facts);
         let mut hops = facts.route.hops();
         if let Some(first) = hops.next() {
-            let sent = first.seconds.unwrap_or_default();
-            let took = seconds(now) - sent;
+            let took = seconds(now) - first.seconds.unwrap_or_default();
+            let (kind, forwarded) = (facts.message_type.as_str(), self.is_forwarded(facts));
             self.stats.record_travel(first.cell, forwarded, kind, facts.channel, facts.topic, took);
             if hops.count() >= self.config.limits.hops {
                 debug!(from = %arrival.from, origin = %facts.origin, "dropped a message that has passed too many cells");
                 return Err(Dropped::TooManyHops);
             }
         }
-        let category = self.stats.category(forwarded, kind, facts.channel, facts.topic);
         self.stats.count_received(category, StatsCounter::RECEIVED);
         let trusted = self.config.origin_check == OriginCheck::DangerOff || arrival.from == me;
         if !trusted && !may_speak_for(me.as_fqcn(), arrival.from.as_fqcn(), facts.origin) {
             debug!(from = %arrival.from, origin = %facts.origin, "dropped a message with the origin of somebody else");
             return Err(Dropped::ForgedOrigin);
         }
-        Ok(())
+        Ok(category)
     }
 
-    fn decide(&self, arrival: &Arrival, message: &Message) -> Step {
-        // A filter may have changed the headers.
-        let Ok(facts) = message.facts() else { return Step::Drop(Dropped::Malformed) };
+    fn is_forwarded(&self, facts: &Facts<'_>) -> bool {
+        facts.origin != self.address() && facts.destination != self.address()
+    }
+
+    fn category_of(&mut self, facts: &Facts<'_>) -> CategoryId {
+        let forwarded = self.is_forwarded(facts);
+        self.stats.category(forwarded, facts.message_type.as_str(), facts.channel, facts.topic)
+    }
+
+    fn decide(&self, arrival: &Arrival, facts: &Facts<'_>, category: CategoryId) -> Judgement {
         let about = MessageFacts {
             transit_required: facts.is_transit_required,
             route: &facts.route,
             arrived_from: Some(arrival.from.as_fqcn()),
         };
-        match next_hop(self.address(), self, facts.destination, &about) {
+        let step = match next_hop(self.address(), self, facts.destination, &about) {
             Ok(Hop::Here) => Step::Deliver,
             Ok(Hop::Neighbour(next)) => Step::Forward(self.owned_neighbour(next)),
             Err(reason) => Step::Stuck(reason),
-        }
+        };
+        Judgement { step, category, class: Class::of(facts.channel, facts.topic) }
     }
 
-    fn forward(&mut self, now: UnixTime, arrival: &Arrival, next: &FqcnBuf, mut message: Message) {
+    fn forward(
+        &mut self,
+        now: UnixTime,
+        arrival: &Arrival,
+        next: &FqcnBuf,
+        mut message: Message,
+        category: CategoryId,
+        class: Class,
+    ) {
         let me = self.config.address().clone();
-        self.count_forward(&message);
+        self.count_forward(category, &message);
         if pass_on(&mut message.headers, me.as_fqcn(), next.as_fqcn(), now).is_err() {
             self.drop_message(Dropped::Malformed);
             return;
         }
+        if let Err(failure) = self.check_size(&message) {
+            debug!(to = %next, %failure, "a message could not be passed on");
+            self.drop_message(Dropped::Undeliverable);
+            self.send_request_back(now, arrival, &message);
+            return;
+        }
         trace!(from = %arrival.from, to = %next, "forwarded");
-        let class = Self::class_of(&message);
-        if let Err(failure) = self.check_size(&message).and_then(|()| self.enqueue(next, message, class)) {
+        if let Err(failure) = self.enqueue(next, message, class) {
+            // Messages are routed to names that have a connection; so this cannot be.
             debug!(to = %next, %failure, "a message could not be passed on");
             self.drop_message(Dropped::Undeliverable);
         }
     }
 
-    fn count_forward(&mut self, message: &Message) {
-        if let Ok(facts) = message.facts() {
-            let category = self.stats.category(true, facts.message_type.as_str(), facts.channel, facts.topic);
-            self.stats.count_sent(category, StatsCounter::FORWARD);
-            self.stats.count_received(category, StatsCounter::FORWARD);
-            self.stats.record_sent_size(category, message.payload.len());
-        }
+    fn count_forward(&mut self, category: CategoryId, message: &Message) {
+        self.stats.count_sent(category, StatsCounter::FORWARD);
+        self.stats.count_received(category, StatsCounter::FORWARD);
+        self.stats.record_sent_size(category, message.payload.len());
     }
 
     /// A message of others cannot go on: the requester is told, a stream may be told by the owner.
-    fn give_up(&mut self, now: UnixTime, arrival: &Arrival, message: Message, reason: Unreachable) {
+    fn give_up(
+        &mut self,
+        now: UnixTime,
+        arrival: &Arrival,
+        message: Message,
+        category: CategoryId,
+        reason: Unreachable,
+    ) {
         debug!(from = %arrival.from, %reason, "cannot forward");
-        self.count_forward(&message);
+        self.count_forward(category, &message);
         self.drop_message(Dropped::Undeliverable);
-        let is_request = message.facts().is_ok_and(|facts| facts.message_type == MessageType::REQ);
-        if is_request {
-            self.send_back(now, arrival, &message, Reply::cannot_forward(), ReturnReason::CANT_FORWARD);
-        }
+        self.send_request_back(now, arrival, &message);
         self.events.push_back(Event::Undeliverable { message: Box::new(message), reason });
+    }
+
+    /// Requests are sent back to whoever waits for a reply; replies and returns that cannot go on vanish.
+    fn send_request_back(&mut self, now: UnixTime, arrival: &Arrival, message: &Message) {
+        if message.facts().is_ok_and(|facts| facts.is_request()) {
+            self.send_back(now, arrival, message, Reply::cannot_forward(), ReturnReason::CANT_FORWARD);
+        }
     }
 
     /// A message for this cell.

@@ -7,7 +7,6 @@ use fedcell_protocol_defs::cell::{
     CellLimit, CellTopic, Channel, ErrorText, HeaderKey, PayloadEncoding, ReturnCode, ReturnReason, StatsCounter, Topic,
 };
 use fedcell_protocol_defs::frame::FrameLimit;
-use fedcell_protocol_defs::stream;
 use tracing::debug;
 
 use super::event::{Class, Event, ReplyTo};
@@ -273,7 +272,7 @@ impl Exchange {
         let category = self.stats.category(false, kind, channel, topic);
         let is_request = kind == REQ;
         let size = message.payload.len();
-        let class = Self::class_of(&message);
+        let class = Class::of(channel, topic);
         self.enqueue(next, message, class)?;
         self.stats.record_sent_size(category, size);
         if is_request {
@@ -412,20 +411,6 @@ impl Exchange {
         match hop {
             Hop::Here => self.config.address().clone(),
             Hop::Neighbour(next) => self.owned_neighbour(next),
-        }
-    }
-
-    /// Chunks of streams give way to everything else.
-    pub(super) fn class_of(message: &Message) -> Class {
-        let is = |key: HeaderKey<'_>, word: &str| message.headers.text(key) == Ok(Some(word));
-        if is(HeaderKey::CHANNEL, stream::Channel::STREAM.as_str())
-            && is(HeaderKey::TOPIC, stream::Topic::DATA.as_str())
-        {
-            Class::Bulk
-        } else if is(HeaderKey::CHANNEL, Channel::CELLNET.as_str()) && is(HeaderKey::TOPIC, Topic::BYE.as_str()) {
-            Class::Control
-        } else {
-            Class::Message
         }
     }
 }

@@ -286,6 +286,23 @@ fn a_forwarded_message_is_changed_in_four_headers() {
 }
 
 #[test]
+fn a_request_whose_headers_outgrow_a_frame_on_the_way_goes_back() {
+    let mut relay = node("server", 0);
+    let mut from = Stranger::join(&mut relay, 1, "site-1");
+    let to = Stranger::join(&mut relay, 2, "site-2");
+    let mut message = raw_request("site-1", "site-2", Some("id-1"));
+    let mut bytes = Vec::new();
+    message.headers.write_to(&mut bytes);
+    // Ten bytes short of the limit; the relay adds more than that.
+    message.headers.insert("long", "x".repeat(65_535 - bytes.len() - 20).as_str());
+    from.send(&mut relay, message);
+    assert!(to.receive(&mut relay).is_none());
+    assert_eq!(relay.exchange().drops().undeliverable, 1);
+    // The return carries the headers of the request and is too long as well: it cannot be sent either.
+    assert!(from.receive(&mut relay).is_none());
+}
+
+#[test]
 fn messages_with_the_origin_of_others_vanish_unless_that_is_allowed() {
     for (check, dropped) in [(OriginCheck::Enforced, 1), (OriginCheck::DangerOff, 0)] {
         let mut config = NodeConfig::new(FqcnBuf::server());

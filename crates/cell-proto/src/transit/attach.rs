@@ -8,7 +8,6 @@ use fedcell_protocol_defs::cell::HeaderKey;
 use fedcell_protocol_defs::federation::AuthHeaderKey;
 
 use super::{is_cross_family, reply_shows_credential};
-use crate::address::Fqcn;
 use crate::filter::{Filter, FilterContext, Place, Verdict};
 use crate::message::Message;
 
@@ -67,16 +66,4 @@ impl Filter for AttachCredential {
         }
         Verdict::Pass
     }
-}
-
-/// Whether a cell may look into a header of the message: for tests of what leaks to whom.
-#[cfg(test)]
-pub(super) fn shows_token(message: &Message) -> bool {
-    message.headers.contains(AuthHeaderKey::TOKEN)
-}
-
-/// The address of a cell, for the tests.
-#[cfg(test)]
-pub(super) fn cell(text: &str) -> Fqcn<'_> {
-    Fqcn::parse(text).unwrap()
 }

@@ -6,13 +6,22 @@ use fedcell_auth::UnixTime;
 use fedcell_auth::identity::Purpose;
 use fedcell_auth::token::{ClientCredential, RegistryLimits, TokenRegistry, TokenVerifier};
 use fedcell_protocol_defs::cell::HeaderKey;
+use fedcell_protocol_defs::federation::AuthHeaderKey;
 
-use super::attach::{cell, shows_token};
 use super::{AttachCredential, Authenticator, CheckCredential, Checker, SignatureCheck};
+use crate::address::Fqcn;
 use crate::filter::{Filter, FilterContext, Place, Verdict};
 use crate::headers::HeaderMap;
 use crate::message::{Message, Payload, RequestHead};
 use crate::testing::{NOW, TestRng, challenged_client, identity, root};
+
+fn cell(text: &str) -> Fqcn<'_> {
+    Fqcn::parse(text).unwrap()
+}
+
+fn shows_token(message: &Message) -> bool {
+    message.headers.contains(AuthHeaderKey::TOKEN)
+}
 
 /// The registry of the server with `site-1` in it, and the credential that it gave.
 fn registered() -> (Arc<Mutex<TokenRegistry>>, ClientCredential) {
