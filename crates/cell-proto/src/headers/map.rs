@@ -48,6 +48,9 @@ struct Entry {
     value: Span,
 }
 
+/// Headers that a cell writes for a message of its own, and their bytes; a few more each.
+const OWN_HEADERS: (usize, usize) = (20, 480);
+
 impl HeaderMap {
     /// No headers.
     #[must_use]
@@ -222,6 +225,11 @@ impl HeaderMap {
     pub(super) fn insert_with(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.is_as_received = false;
         let known = self.position(key);
+        if self.entries.capacity() == 0 {
+            // A message of one's own: room for what a cell writes, instead of growing again and again.
+            self.entries.reserve(OWN_HEADERS.0);
+            self.added.reserve(OWN_HEADERS.1);
+        }
         let start = self.added.len();
         if known.is_none() {
             put_text(&mut self.added, key);
