@@ -94,6 +94,18 @@ fn a_connection_with_a_lifetime_ends() {
 }
 
 #[test]
+fn nothing_is_left_of_a_link_that_both_sides_have_closed() {
+    let profile = LinkProfile::PERFECT.with_latency(MS, MS).with_mean_lifetime(Duration::from_secs(1000));
+    let (mut network, one, other, link) = pair(profile);
+    network.send(link, one, 1, 1);
+    network.close(link, one);
+    network.close(link, other);
+    while network.step(network.now() + 10 * MS).is_some() {}
+    assert!(network.links().is_empty());
+    assert_eq!(network.next_at(), None, "the link would have broken some day");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_course() {
     let course = |seed| {
         let mut network = Network::new(seed);

@@ -93,6 +93,8 @@ pub struct Cell {
     pub(super) dialled: BTreeMap<LinkId, CellId>,
     /// Connections of which the machine knows.
     pub(super) open: BTreeSet<LinkId>,
+    /// When its machine has something to do, as of its last draining.
+    pub(super) due: Option<UnixTime>,
     /// When it last woke up or came back: what was due before is late.
     pub(super) woke_at: UnixTime,
 }
@@ -112,6 +114,7 @@ impl Cell {
             conduct,
             dialled: BTreeMap::new(),
             open: BTreeSet::new(),
+            due: None,
             woke_at: UnixTime::from_secs(0),
         }
     }
@@ -177,5 +180,5 @@ fn make_node(name: &FqcnBuf, conduct: Conduct, mut generator: SimRng) -> Node {
 
 /// Whose cell it is: in these trees the first segment that is no relay names the client, and relays are their own.
 fn client_of(cell: Fqcn<'_>) -> Option<&str> {
-    cell.segments().find(|segment| !segment.starts_with("relay")).or(Some(cell.leaf()))
+    cell.segments().find(|segment| !segment.starts_with("relay")).or_else(|| Some(cell.leaf()))
 }

@@ -7,8 +7,8 @@ use fedcell_netsim::{LinkProfile, SimRng};
 use super::{CellId, Conduct, Tree};
 
 const MS: Duration = Duration::from_millis(1);
-/// Most cells of a federation.
-const MOST_CELLS: usize = 20;
+/// Most cells of a federation, of every second one.
+const MOST_CELLS: [usize; 2] = [6, 20];
 
 /// How the links and the cells of a federation behave while the storm lasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,29 +75,30 @@ impl Weather {
 /// Plants a federation: a server, relays below it and below each other, sites at any of these, jobs below the sites and
 /// the server, of which some dial the server too, and administrators. Two to twenty cells.
 pub(super) fn plant(tree: &mut Tree, rng: &mut SimRng, weather: &Weather) {
+    let most = *rng.choose(&MOST_CELLS).expect("there are two");
     let server = add(tree, rng, weather, "server", &[]);
     let mut hubs = vec![server];
-    for number in 0..rng.below(4) {
+    for number in 0..rng.below(most.div_ceil(5)) {
         let above = *rng.choose(&hubs).expect("there is the server");
         let name = below(tree, above, &format!("relay-{number}"));
         hubs.push(add(tree, rng, weather, &name, &[above]));
     }
     let mut sites = Vec::new();
-    for number in 0..1 + rng.below(6) {
+    for number in 0..1 + rng.below(most.div_ceil(3)) {
         let above = *rng.choose(&hubs).expect("there is the server");
         let name = below(tree, above, &format!("site-{number}"));
         sites.push((add(tree, rng, weather, &name, &[above]), above == server));
     }
-    if rng.chance(0.3) {
+    if tree.cells.len() < most && rng.chance(0.3) {
         let id = format!("{:012x}4{:03x}8{:015x}", rng.bits() >> 16, rng.bits() >> 52, rng.bits() >> 4);
         add(tree, rng, weather, &format!("_admin_{id}"), &[server]);
     }
     for job in ["j1", "j2"] {
-        if rng.chance(0.4) {
+        if tree.cells.len() < most && rng.chance(0.4) {
             add(tree, rng, weather, &format!("server.{job}"), &[server]);
         }
         for (site, is_direct) in &sites {
-            if tree.cells.len() < MOST_CELLS && rng.chance(0.4) {
+            if tree.cells.len() < most && rng.chance(0.4) {
                 let name = below(tree, *site, job);
                 let dials_server = *is_direct && rng.chance(0.7);
                 let parents = if dials_server { vec![*site, server] } else { vec![*site] };

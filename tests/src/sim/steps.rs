@@ -34,7 +34,8 @@ impl Tree {
             }
             Happening::Delivered { at, link, packet } => {
                 let id = self.by_place[&at];
-                self.note(id, (link, &packet.frame), || match &packet.travel {
+                let identity = packet.travel.as_ref().map(|travel| travel.identity);
+                self.note(id, (link, packet.frame.len(), identity), || match &packet.travel {
                     Some(travel) => format!("gets {travel:?} over {link}"),
                     None => format!("gets a frame of {link} itself"),
                 });
@@ -143,9 +144,10 @@ impl Tree {
                 self.note_event(id, event, cause);
             }
             if idle {
-                return;
+                break;
             }
         }
+        self.cells[id.0].due = self.cells[id.0].node.poll_timeout();
     }
 
     fn transmit(&mut self, id: CellId, transmit: Transmit, cause: Option<&Travel>) {

@@ -331,7 +331,8 @@ impl Tree {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let neighbours = |id: CellId| self.cell(id).node.exchange().neighbours().map(|(name, _)| name.as_str());
-        let is_neighbour = |one: CellId, other: CellId| neighbours(one).any(|name| self.cell(other).name.as_str() == name);
+        let is_neighbour =
+            |one: CellId, other: CellId| neighbours(one).any(|name| self.cell(other).name.as_str() == name);
         let links = self.cells.iter().map(|cell| cell.parents.len()).sum::<usize>();
         let ends: usize = self.ids().map(|id| neighbours(id).count()).sum();
         ends == 2 * links
@@ -373,7 +374,7 @@ impl Tree {
     pub fn step(&mut self, end: Duration) -> bool {
         let plan = self.plans.keys().next().map(|(at, _)| *at);
         let up = self.cells.iter().filter(|cell| cell.state == State::Up);
-        let timer = up.filter_map(|cell| cell.node.poll_timeout()).min().map(|at| at.saturating_since(BEGINNING));
+        let timer = up.filter_map(|cell| cell.due).min().map(|at| at.saturating_since(BEGINNING));
         let until = plan.into_iter().chain(timer).min().unwrap_or(end).min(end);
         let happening = self.network.step(until);
         self.watch_time();
@@ -389,7 +390,7 @@ impl Tree {
         if timer.is_some_and(|at| at <= until) {
             let now = self.now();
             for id in self.ids() {
-                if self.is_up(id) && self.cell(id).node.poll_timeout().is_some_and(|at| at <= now) {
+                if self.is_up(id) && self.cell(id).due.is_some_and(|at| at <= now) {
                     self.cells[id.0].node.handle_timeout(now);
                     self.drain(id, None);
                 }

@@ -1,6 +1,7 @@
 //! The way of every message over the links, as the network saw it and not as its headers say.
 
-use std::collections::HashSet;
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
 
 use bytes::Bytes;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
@@ -28,7 +29,8 @@ pub(super) struct Travel {
     pub(super) answers: u64,
     pub(super) is_sealed: bool,
     must_cross_server: bool,
-    identity: String,
+    /// What stays the same on the whole way of a message and tells it from others.
+    pub(super) identity: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,8 +88,8 @@ impl Travel {
         let turn = server.filter(|_| self.must_cross_server).unwrap_or(0);
         let (up, down) = whole.split_at(turn);
         for part in [up, down] {
-            let mut seen = HashSet::new();
-            assert!(part.iter().all(|cell| seen.insert(cell.as_str())), "a cell has it twice: {whole:?} {self:?}");
+            let is_first = |at: usize| !part[..at].contains(&part[at]);
+            assert!((0..part.len()).all(is_first), "a cell has it twice: {whole:?} {self:?}");
         }
         assert!(!up.iter().any(|cell| cell.is_on_server()), "left the server and came back: {whole:?} {self:?}");
         if self.must_cross_server && self.has_come(at) && self.kind != Kind::Return {
@@ -108,8 +110,10 @@ impl Travel {
     }
 }
 
-/// What stays the same on the whole way of a message and tells it from others.
-fn identity(facts: &Facts<'_>) -> String {
-    let ids = facts.request_ids.into_iter().flat_map(Texts::iter).collect::<Vec<_>>().join(",");
-    format!("{:?} {} {} {}/{} {ids}", facts.message_type, facts.origin, facts.destination, facts.channel, facts.topic)
+fn identity(facts: &Facts<'_>) -> u64 {
+    let mut digest = DefaultHasher::new();
+    let kind = facts.message_type.as_str();
+    (kind, facts.origin.as_str(), facts.destination.as_str(), facts.channel, facts.topic).hash(&mut digest);
+    facts.request_ids.into_iter().flat_map(Texts::iter).for_each(|id| id.hash(&mut digest));
+    digest.finish()
 }
