@@ -128,7 +128,7 @@ impl Decoder<'_, '_> {
         self.ledger.vec::<Value>(len as usize).map_err(|error| error.or_at(start))?;
         let mut items = Vec::with_capacity(len as usize);
         for at in 0..len {
-            self.value(depth, items.push_mut(Value::Null)).map_err(|error| error.in_item(at as usize))?;
+            self.value(depth, items.push_mut(const { Value::Null })).map_err(|error| error.in_item(at as usize))?;
         }
         *out = Value::List(items);
         Ok(())
@@ -149,7 +149,7 @@ impl Decoder<'_, '_> {
         let mut entries = Vec::with_capacity(len as usize);
         let mut typed = false;
         for _ in 0..len {
-            let (key, value) = entries.push_mut((Value::Null, Value::Null));
+            let (key, value) = entries.push_mut(const { (Value::Null, Value::Null) });
             self.key(depth, key)?;
             typed |= is_key(key, key::TYPE);
             self.value(depth, value).map_err(|error| in_entry(error, key))?;

@@ -186,7 +186,10 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn text_value(&mut self, len: usize, ledger: &mut Ledger<'_>, out: &mut Value) -> Result<(), Error> {
         if let Some((bytes, rest)) = self.window.split_at_checked(len) {
-            if let Err(error) = core::str::from_utf8(bytes) {
+            // Most texts are names, and it takes less to see that than to check UTF-8 in general.
+            if !bytes.is_ascii()
+                && let Err(error) = core::str::from_utf8(bytes)
+            {
                 return Err(Error::at(ErrorKind::NotUtf8(error), self.offset() + error.valid_up_to()));
             }
             *out = match Text::inline_at_start(self.window, len) {
