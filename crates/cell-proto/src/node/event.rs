@@ -8,6 +8,7 @@ use crate::identity::PeerIdentity;
 use crate::message::Message;
 use crate::request::{Failure, RequestId};
 use crate::route::Unreachable;
+use crate::stats::CategoryId;
 
 use super::ConnectionId;
 use super::sealing::{OpenWork, SealWork};
@@ -117,6 +118,8 @@ pub struct ReplyTo {
     pub(super) secure: bool,
     pub(super) optional: bool,
     pub(super) offer_url: bool,
+    /// The category of the request in the statistics.
+    pub(super) category: CategoryId,
 }
 
 impl ReplyTo {

@@ -39,7 +39,33 @@ struct Judgement {
 enum Step {
     Forward(FqcnBuf),
     Stuck(Unreachable),
-    Deliver,
+    Deliver(Box<Delivery>),
+}
+
+/// What a message for this cell is: all that its headers say that is needed further on.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    kind: Kind,
+    origin: FqcnBuf,
+    category: CategoryId,
+    sealed: bool,
+    /// The URL that the message offers, if it is to be dialled.
+    dial: Option<String>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Request(ReplyTo),
+    Reply,
+    Return,
+    /// Never sent by the reference, which would take it for a reply.
+    Unknown,
+}
+
+impl Delivery {
+    pub(super) const fn origin(&self) -> &FqcnBuf {
+        &self.origin
+    }
 }
 
 impl Exchange {
@@ -56,7 +82,7 @@ impl Exchange {
             Ok(Some(Judgement { step, category, class })) => match step {
                 Step::Forward(next) => self.forward(now, arrival, &next, message, category, class),
                 Step::Stuck(reason) => self.give_up(now, arrival, message, category, reason),
-                Step::Deliver => self.take_in(now, arrival, message),
+                Step::Deliver(delivery) => self.take_in(now, arrival, message, *delivery),
             },
             Ok(None) => {}
             Err(why) => self.drop_message(why),
@@ -69,7 +95,7 @@ impl Exchange {
             Dropped::Malformed
         })?;
         let category = self.admit(now, arrival, &facts)?;
-        Ok(self.decide(arrival, &facts, category))
+        Ok(self.decide(arrival, message, &facts, category))
     }
 
     /// As [`judge`](Self::judge), with the filters between the checks and the decision. None if a filter has had the
@@ -97,7 +123,7 @@ impl Exchange {
         }
         let facts = message.facts().map_err(|_| Dropped::Malformed)?;
         let category = self.category_of(&facts);
-        Ok(Some(self.decide(arrival, &facts, category)))
+        Ok(Some(self.decide(arrival, message, &facts, category)))
     }
 
     /// Counts a message and checks what can be checked without a key.
@@ -132,14 +158,14 @@ impl Exchange {
         self.stats.category(forwarded, facts.message_type.as_str(), facts.channel, facts.topic)
     }
 
-    fn decide(&self, arrival: &Arrival, facts: &Facts<'_>, category: CategoryId) -> Judgement {
+    fn decide(&self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Judgement {
         let about = MessageFacts {
             transit_required: facts.is_transit_required,
             route: &facts.route,
             arrived_from: Some(arrival.from.as_fqcn()),
         };
         let step = match next_hop(self.address(), self, facts.destination, &about) {
-            Ok(Hop::Here) => Step::Deliver,
+            Ok(Hop::Here) => Step::Deliver(Box::new(self.delivery(arrival, message, facts, category))),
             Ok(Hop::Neighbour(next)) => Step::Forward(self.owned_neighbour(next)),
             Err(reason) => Step::Stuck(reason),
         };
@@ -204,43 +230,49 @@ impl Exchange {
         }
     }
 
+    fn delivery(&self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Delivery {
+        let step = self.adhoc_step(arrival, facts, message);
+        let url = || message.headers.text(HeaderKey::CONN_URL).ok().flatten().map(str::to_owned);
+        let kind = match facts.message_type {
+            MessageType::REQ => Kind::Request(reply_to(arrival, facts, category, step == AdhocStep::OfferInReply)),
+            MessageType::REPLY => Kind::Reply,
+            MessageType::RETURN => Kind::Return,
+            _ => Kind::Unknown,
+        };
+        Delivery {
+            kind,
+            origin: facts.origin.to_owned(),
+            category,
+            sealed: facts.is_secure && facts.is_encrypted,
+            dial: if step == AdhocStep::Dial { url() } else { None },
+        }
+    }
+
     /// A message for this cell.
-    fn take_in(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
-        let me = self.config.address().clone();
-        if message.headers.push_hop(me.as_fqcn(), seconds(now)).is_err() {
+    fn take_in(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message, delivery: Delivery) {
+        if message.headers.push_hop(self.config.address().as_fqcn(), seconds(now)).is_err() {
             self.drop_message(Dropped::Malformed);
             return;
         }
-        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
-        let category = self.stats.category(false, facts.message_type.as_str(), facts.channel, facts.topic);
-        self.stats.record_received_size(category, message.payload.len());
-        if facts.is_secure && facts.is_encrypted {
-            let origin = facts.origin.to_owned();
-            let work = OpenWork { message, arrival: arrival.clone(), origin };
+        self.stats.record_received_size(delivery.category, message.payload.len());
+        if delivery.sealed {
+            let work = OpenWork { message, arrival: arrival.clone(), delivery };
             self.events.push_back(Event::Open(Box::new(work)));
             return;
         }
-        self.deliver(now, arrival, message);
+        self.deliver(now, arrival, message, delivery);
     }
 
     /// A message for this cell, its payload open.
-    pub(super) fn deliver(&mut self, now: UnixTime, arrival: &Arrival, message: Message) {
-        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
-        let step = self.adhoc_step(arrival, &facts, &message);
-        if step == AdhocStep::Dial
-            && let Ok(Some(url)) = message.headers.text(HeaderKey::CONN_URL)
-        {
-            let (peer, url) = (facts.origin.to_owned(), url.to_owned());
-            self.events.push_back(Event::DialOffered { peer, url });
+    pub(super) fn deliver(&mut self, now: UnixTime, arrival: &Arrival, message: Message, delivery: Delivery) {
+        if let Some(url) = delivery.dial {
+            self.events.push_back(Event::DialOffered { peer: delivery.origin, url });
         }
-        match facts.message_type {
-            MessageType::REQ => {
-                let reply_to = reply_to(arrival, &facts, step == AdhocStep::OfferInReply);
-                self.handle_request(now, arrival, message, reply_to);
-            }
-            MessageType::REPLY | MessageType::RETURN => self.handle_reply(now, arrival, message),
-            // Never sent by the reference, which would take it for a reply.
-            _ => self.drop_message(Dropped::Malformed),
+        match delivery.kind {
+            Kind::Request(reply_to) => self.handle_request(now, arrival, message, reply_to),
+            Kind::Reply => self.handle_reply(now, arrival, message, delivery.category),
+            Kind::Return => self.handle_return(now, &message),
+            Kind::Unknown => self.drop_message(Dropped::Malformed),
         }
     }
 
@@ -284,7 +316,8 @@ impl Exchange {
                         self.drop_message(Dropped::Malformed);
                         continue;
                     };
-                    let item_reply_to = reply_to_item(reply_to, &facts);
+                    let category = self.category_of(&facts);
+                    let item_reply_to = reply_to_item(reply_to, &facts, category);
                     self.handle_request(now, arrival, item, item_reply_to);
                 }
             }
@@ -295,33 +328,33 @@ impl Exchange {
         }
     }
 
-    fn handle_reply(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message) {
-        let is_return = message.facts().is_ok_and(|facts| facts.message_type == MessageType::RETURN);
-        if !is_return {
-            // The reference runs these for what they do to the message, and does not look at what they say.
-            let _ = self.run_filters(now, Place::IncomingReply, Some(arrival), None, &mut message);
-        }
-        let original = match message.headers.map(HeaderKey::ORIGINAL_HEADERS, &HeaderLimits::default()) {
-            Ok(original) => original.filter(|_| is_return),
-            Err(_) if is_return => return self.drop_message(Dropped::Malformed),
-            Err(_) => None,
-        };
-        let Ok(facts) = message.facts() else { return self.drop_message(Dropped::Malformed) };
-        let (channel, topic, speaks_for) = match &original {
-            Some(headers) => {
-                let text = |key: HeaderKey<'_>| headers.text(key).ok().flatten().unwrap_or_default();
-                let speaks_for = Fqcn::parse(text(HeaderKey::DESTINATION)).ok();
-                (text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC), speaks_for)
-            }
-            None => (facts.channel, facts.topic, Some(facts.origin).filter(|_| !is_return)),
-        };
-        let (Some(speaks_for), Some(ids)) = (speaks_for, facts.request_ids) else {
+    fn handle_reply(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message, category: CategoryId) {
+        // The reference runs these for what they do to the message, and does not look at what they say.
+        let _ = self.run_filters(now, Place::IncomingReply, Some(arrival), None, &mut message);
+        let origin = message.headers.text(HeaderKey::ORIGIN).ok().flatten().and_then(|text| Fqcn::parse(text).ok());
+        let Some(origin) = origin else { return self.drop_message(Dropped::Malformed) };
+        self.settle_requests(now, &message, origin, category);
+    }
+
+    /// A request of this cell came back undelivered: it speaks for the cell that it was to reach.
+    fn handle_return(&mut self, now: UnixTime, message: &Message) {
+        let original = message.headers.map(HeaderKey::ORIGINAL_HEADERS, &HeaderLimits::default());
+        let Ok(Some(original)) = original else { return self.drop_message(Dropped::Malformed) };
+        let text = |key: HeaderKey<'_>| original.text(key).ok().flatten().unwrap_or_default();
+        let Ok(target) = Fqcn::parse(text(HeaderKey::DESTINATION)) else {
             return self.drop_message(Dropped::Malformed);
         };
-        let category = self.stats.category(false, facts.message_type.as_str(), channel, topic);
-        if is_return {
-            self.stats.count_sent(category, StatsCounter::RETURN);
-        }
+        let kind = MessageType::RETURN.as_str();
+        let category = self.stats.category(false, kind, text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC));
+        self.stats.count_sent(category, StatsCounter::RETURN);
+        self.settle_requests(now, message, target, category);
+    }
+
+    /// Ends what the message answers: the target that it speaks for, of each request that it names.
+    fn settle_requests(&mut self, now: UnixTime, message: &Message, speaks_for: Fqcn<'_>, category: CategoryId) {
+        let Ok(Some(ids)) = message.headers.texts(HeaderKey::REQ_ID) else {
+            return self.drop_message(Dropped::Malformed);
+        };
         let code = message.headers.text(HeaderKey::RETURN_CODE).ok().flatten().unwrap_or(ReturnCode::OK.as_str());
         for id in ids.iter() {
             match self.pending.resolve(now, id, speaks_for) {
@@ -337,7 +370,7 @@ impl Exchange {
                 }
                 Resolution::Second => self.drop_message(Dropped::Second),
                 Resolution::Unexpected => {
-                    debug!(from = %arrival.from, %speaks_for, "dropped a reply from a cell that was not asked");
+                    debug!(%speaks_for, "dropped a reply from a cell that was not asked");
                     self.drop_message(Dropped::Unexpected);
                     return;
                 }
@@ -377,8 +410,9 @@ impl Exchange {
 }
 
 /// Where the reply to a request goes.
-fn reply_to(arrival: &Arrival, facts: &Facts<'_>, offer_url: bool) -> ReplyTo {
+fn reply_to(arrival: &Arrival, facts: &Facts<'_>, category: CategoryId, offer_url: bool) -> ReplyTo {
     ReplyTo {
+        category,
         neighbour: arrival.from.clone(),
         origin: facts.origin.to_owned(),
         channel: facts.channel.into(),
@@ -392,6 +426,6 @@ fn reply_to(arrival: &Arrival, facts: &Facts<'_>, offer_url: bool) -> ReplyTo {
 }
 
 /// Where the reply to one message of a bulk would go: it has its own channel and topic.
-fn reply_to_item(bulk: &ReplyTo, facts: &Facts<'_>) -> ReplyTo {
-    ReplyTo { channel: facts.channel.into(), topic: facts.topic.into(), offer_url: false, ..bulk.clone() }
+fn reply_to_item(bulk: &ReplyTo, facts: &Facts<'_>, category: CategoryId) -> ReplyTo {
+    ReplyTo { channel: facts.channel.into(), topic: facts.topic.into(), category, offer_url: false, ..bulk.clone() }
 }

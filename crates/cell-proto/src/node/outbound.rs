@@ -20,6 +20,7 @@ use crate::headers::HeaderValue;
 use crate::message::{Message, ReplyHead, RequestHead, ReturnHead};
 use crate::request::{Body, Failure, Outgoing, Refused, Reply, RequestId, TargetMessage, bulk};
 use crate::route::{Hop, MessageFacts, Unreachable, next_hop};
+use crate::stats::CategoryId;
 
 impl Exchange {
     /// Sends a request to each of the targets, all with the same id. Every target ends with exactly one
@@ -100,8 +101,12 @@ impl Exchange {
 
     /// Says that the handler of a request gives no reply, for the statistics.
     pub fn note_no_reply(&mut self, reply_to: &ReplyTo) {
-        let category = self.stats.category(false, REQ, &reply_to.channel, &reply_to.topic);
-        self.stats.count_received(category, StatsCounter::REPLY_NONE);
+        self.stats.count_received(reply_to.category, StatsCounter::REPLY_NONE);
+    }
+
+    /// Says how long the handler of a request took, for the statistics.
+    pub fn note_handled(&mut self, reply_to: &ReplyTo, took: Duration) {
+        self.stats.record_processing(reply_to.category, took);
     }
 
     /// Answers several requests of one cell at once, some time after they came. The reply is routed like a request.
@@ -239,10 +244,12 @@ impl Exchange {
         {
             message.headers.insert(HeaderKey::CONN_URL, url.as_str());
         }
-        self.dispatch(now, target, next, message, request.body.encoding(), id)
+        let label = self.label(REQ, &request.channel, &request.topic);
+        self.dispatch(now, target, next, message, request.body.encoding(), label, id)
     }
 
     /// Has the payload sealed if it must be, and sends the message otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one message, in one place")]
     fn dispatch(
         &mut self,
         now: UnixTime,
@@ -250,35 +257,36 @@ impl Exchange {
         next: FqcnBuf,
         mut message: Message,
         encoding: PayloadEncoding<'_>,
+        label: Label,
         request: Option<&RequestId>,
     ) -> Result<(), Failure> {
         let flag = |key: HeaderKey<'_>| message.headers.flag(key).ok().flatten().unwrap_or(false);
         let must_be_sealed = flag(HeaderKey::SECURE) && !flag(HeaderKey::ENCRYPTED) && target != self.config.address();
         message.finish(encoding, now);
         if must_be_sealed {
-            let work = SealWork { message, target: target.clone(), next, request: request.cloned() };
+            let work = SealWork { message, target: target.clone(), next, label, request: request.cloned() };
             self.events.push_back(Event::Seal(Box::new(work)));
             return Ok(());
         }
-        self.transmit(now, &next, message)
+        self.transmit(&next, message, label)
     }
 
     /// Sends a complete message to a neighbour, or to this cell itself.
-    pub(super) fn transmit(&mut self, now: UnixTime, next: &FqcnBuf, mut message: Message) -> Result<(), Failure> {
-        message.headers.insert(HeaderKey::SEND_TIME, crate::clock::seconds(now));
+    pub(super) fn transmit(&mut self, next: &FqcnBuf, message: Message, label: Label) -> Result<(), Failure> {
         self.check_size(&message)?;
-        let text = |key: HeaderKey<'_>| message.headers.text(key).ok().flatten().unwrap_or_default();
-        let (kind, channel, topic) = (text(HeaderKey::MSG_TYPE), text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC));
-        let category = self.stats.category(false, kind, channel, topic);
-        let is_request = kind == REQ;
         let size = message.payload.len();
-        let class = Class::of(channel, topic);
-        self.enqueue(next, message, class)?;
-        self.stats.record_sent_size(category, size);
-        if is_request {
-            self.stats.count_sent(category, StatsCounter::SENT);
+        self.enqueue(next, message, label.class)?;
+        self.stats.record_sent_size(label.category, size);
+        if label.is_request {
+            self.stats.count_sent(label.category, StatsCounter::SENT);
         }
         Ok(())
+    }
+
+    /// How a message of this cell is counted and queued.
+    fn label(&mut self, kind: &str, channel: &str, topic: &str) -> Label {
+        let category = self.stats.category(false, kind, channel, topic);
+        Label { category, class: Class::of(channel, topic), is_request: kind == REQ }
     }
 
     /// Refuses what no frame can carry.
@@ -308,8 +316,7 @@ impl Exchange {
 
     fn try_reply(&mut self, now: UnixTime, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
         if !reply_to.expected {
-            let category = self.stats.category(false, REQ, &reply_to.channel, &reply_to.topic);
-            self.stats.count_received(category, StatsCounter::REPLY_NOT_EXPECTED);
+            self.stats.count_received(reply_to.category, StatsCounter::REPLY_NOT_EXPECTED);
             return Ok(());
         }
         let me = self.config.address().clone();
@@ -323,7 +330,7 @@ impl Exchange {
             is_secure: reply_to.secure,
             is_optional: reply_to.optional,
         };
-        let url = self.offered_url.clone().filter(|_| reply_to.offer_url);
+        let url = if reply_to.offer_url { self.offered_url.clone() } else { None };
         self.finish_reply(now, &head, &reply_to.neighbour, reply, url.as_deref())
     }
 
@@ -356,10 +363,10 @@ impl Exchange {
             next = self.reroute(target.as_fqcn(), &message)?;
             message.headers.insert(HeaderKey::TO_CELL, next.as_fqcn());
         }
-        self.dispatch(now, &target, next, message, encoding, None)?;
-        let category = self.stats.category(false, REPLY, head.channel, head.topic);
-        self.stats.count_received(category, StatsCounter::REPLIED);
-        self.stats.count_received(category, StatsCounter::new(&code));
+        let label = self.label(REPLY, head.channel, head.topic);
+        self.dispatch(now, &target, next, message, encoding, label, None)?;
+        self.stats.count_received(label.category, StatsCounter::REPLIED);
+        self.stats.count_received(label.category, StatsCounter::new(&code));
         Ok(())
     }
 
@@ -389,7 +396,8 @@ impl Exchange {
         let encoding = reply.body.encoding();
         let mut message = Message::returned(headers, &original.headers, &head, reply.body.into_payload(), now);
         message.finish(encoding, now);
-        if let Err(failure) = self.transmit(now, &arrival.from, message) {
+        let label = self.label(RETURN, facts.channel, facts.topic);
+        if let Err(failure) = self.transmit(&arrival.from, message, label) {
             debug!(to = %facts.origin, %failure, "a request could not be sent back");
         }
     }
@@ -417,6 +425,15 @@ impl Exchange {
 
 const REQ: &str = fedcell_protocol_defs::cell::MessageType::REQ.as_str();
 const REPLY: &str = fedcell_protocol_defs::cell::MessageType::REPLY.as_str();
+const RETURN: &str = fedcell_protocol_defs::cell::MessageType::RETURN.as_str();
+
+/// How a message of this cell is counted and queued.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Label {
+    category: CategoryId,
+    class: Class,
+    is_request: bool,
+}
 
 impl Reply {
     /// What the requester is told when its message cannot be passed on.

@@ -9,7 +9,8 @@ use fedcell_protocol_defs::stream;
 use tracing::debug;
 
 use super::exchange::{Dropped, Exchange};
-use super::inbound::Arrival;
+use super::inbound::{Arrival, Delivery};
+use super::outbound::Label;
 use crate::address::{Fqcn, FqcnBuf};
 use crate::frame::Payload;
 use crate::message::Message;
@@ -21,6 +22,7 @@ pub struct SealWork {
     pub(super) message: Message,
     pub(super) target: FqcnBuf,
     pub(super) next: FqcnBuf,
+    pub(super) label: Label,
     /// The request that fails if this fails.
     pub(super) request: Option<RequestId>,
 }
@@ -44,14 +46,14 @@ impl SealWork {
 pub struct OpenWork {
     pub(super) message: Message,
     pub(super) arrival: Arrival,
-    pub(super) origin: FqcnBuf,
+    pub(super) delivery: Delivery,
 }
 
 impl OpenWork {
     /// The cell that is said to have sealed it.
     #[must_use]
     pub fn origin(&self) -> Fqcn<'_> {
-        self.origin.as_fqcn()
+        self.delivery.origin().as_fqcn()
     }
 
     /// Whether the message is a frame of a stream, which may rightly come twice.
@@ -70,15 +72,16 @@ impl OpenWork {
 impl Exchange {
     /// A payload has been sealed: its message goes on, if its neighbour is still there.
     pub fn handle_sealed(&mut self, now: UnixTime, work: SealWork, envelope: Payload) {
-        let SealWork { mut message, target, next, request } = work;
+        let SealWork { mut message, target, next, label, request } = work;
         let clear = message.payload.len();
         message.headers.insert(HeaderKey::CLEAR_PAYLOAD_LEN, clear);
         message.headers.insert(HeaderKey::ENCRYPTED, true);
         message.payload = envelope;
+        message.headers.insert(HeaderKey::SEND_TIME, crate::clock::seconds(now));
         if request.as_ref().is_some_and(|id| !self.pending.is_open(id, target.as_fqcn())) {
             return;
         }
-        if let Err(failure) = self.transmit(now, &next, message) {
+        if let Err(failure) = self.transmit(&next, message, label) {
             self.fail(request.as_ref(), &target, failure);
         }
         self.settle(now);
@@ -92,16 +95,16 @@ impl Exchange {
 
     /// A payload has been opened: its message is handled. Dropped if the length differs from what its sender said.
     pub fn handle_opened(&mut self, now: UnixTime, work: OpenWork, plaintext: Payload) {
-        let OpenWork { mut message, arrival, origin } = work;
+        let OpenWork { mut message, arrival, delivery } = work;
         let stated = message.headers.integer(HeaderKey::CLEAR_PAYLOAD_LEN).ok().flatten();
         if stated.and_then(|len| usize::try_from(len).ok()) != Some(plaintext.len()) {
-            debug!(%origin, ?stated, len = plaintext.len(), "dropped: the opened payload has another length than stated");
+            debug!(origin = %delivery.origin(), ?stated, len = plaintext.len(), "dropped: the opened payload has another length than stated");
             self.drop_message(Dropped::WrongClearLength);
             return;
         }
         message.headers.remove(HeaderKey::ENCRYPTED);
         message.payload = plaintext;
-        self.deliver(now, &arrival, message);
+        self.deliver(now, &arrival, message, delivery);
         self.settle(now);
     }
 }
