@@ -4,11 +4,12 @@
 //! theirs; the figure is the median of the rounds.
 
 use core::hint::black_box;
+use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use fedcell_auth::challenge::{ChallengeLimits, ClientChallenge, ClientParty, Rate, ServerChallenge};

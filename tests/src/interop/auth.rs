@@ -4,6 +4,8 @@
 //! with its asserter, verifier, token verifier and cell cipher. Each cell of the matrix is one direction of one flow:
 //! the honest message has to be accepted, and the same message with one bit changed has to be refused.
 
+#![expect(clippy::needless_pass_by_value, reason = "every request is made for the one call that sends it")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};

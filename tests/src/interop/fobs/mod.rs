@@ -66,8 +66,8 @@ struct Tally {
     datums: usize,
 }
 
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Tally {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { bytes, same_bytes, datums } = self;
         write!(f, "{bytes} bytes, {datums} datums, {same_bytes} containers byte for byte the same from both sides")
     }
@@ -129,7 +129,7 @@ fn decode_in_pieces(container: &[u8], seed: u64) -> anyhow::Result<Value> {
 
 fn encode(value: &Value, threshold: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = Encoder::new();
-    if let size @ 1.. = std::str::from_utf8(threshold)?.parse()? {
+    if let size @ 1.. = core::str::from_utf8(threshold)?.parse()? {
         encoder = encoder.max_value_size(size)?;
     }
     Ok(encoder.encode(value)?.to_bytes().to_vec())
