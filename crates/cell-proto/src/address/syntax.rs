@@ -10,6 +10,12 @@ const PAIRWISE_SEGMENTS: usize = 16;
 
 /// Strips what the reference strips: Unicode white space, and the four ASCII separators that Python counts as such.
 pub(super) fn strip(text: &str) -> &str {
+    if let [first, .., last] = text.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
 }
 
@@ -20,6 +26,9 @@ pub(super) fn check(text: &str) -> Result<(), FqcnError> {
     }
     if let Some(at) = text.bytes().position(|b| !is_valid_byte(b)) {
         return Err(FqcnError::InvalidCharacter { at });
+    }
+    if !text.contains(SEPARATOR) {
+        return Ok(());
     }
     let mut at = 0;
     let mut count = 0_usize;

@@ -138,6 +138,14 @@ impl HeaderMap {
         Headers { map: self, entries: self.entries.iter() }
     }
 
+    /// The headers in order, their keys as bytes: for one pass that looks for many.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], RawValue<'_>)> {
+        let (received, added) = (&self.received[..], &self.added[..]);
+        self.entries
+            .iter()
+            .map(move |entry| (entry.key(received, added), RawValue::from_whole(entry.value.of(received, added))))
+    }
+
     /// The text of a header; none if it is absent or nil.
     ///
     /// # Errors

@@ -22,6 +22,11 @@ pub struct Hop<'a> {
 pub struct Route<'a>(Option<RawValue<'a>>);
 
 impl<'a> Route<'a> {
+    /// The route in the value of its header.
+    pub(crate) const fn of(value: Option<RawValue<'a>>) -> Self {
+        Self(value)
+    }
+
     /// The hops. Entries that are no hops are passed over, as the reference does.
     pub fn hops(self) -> impl Iterator<Item = Hop<'a>> {
         self.0.and_then(RawValue::items).into_iter().flatten().filter_map(|hop| {

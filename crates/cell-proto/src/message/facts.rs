@@ -4,7 +4,7 @@ use fedcell_protocol_defs::cell::{HeaderKey, MessageType};
 
 use super::MessageError;
 use crate::address::Fqcn;
-use crate::headers::{HeaderError, HeaderMap, Route, Texts};
+use crate::headers::{HeaderError, HeaderMap, RawValue, Route, Texts};
 
 /// A view of the headers by which a message is routed and dispatched, checked and typed.
 ///
@@ -38,29 +38,94 @@ pub struct Facts<'a> {
     pub route: Route<'a>,
 }
 
+/// The values of the headers that count, found in one pass: each message on its way is asked for all of them.
+#[derive(Default)]
+struct Found<'a> {
+    message_type: Option<RawValue<'a>>,
+    origin: Option<RawValue<'a>>,
+    destination: Option<RawValue<'a>>,
+    channel: Option<RawValue<'a>>,
+    topic: Option<RawValue<'a>>,
+    request_ids: Option<RawValue<'a>>,
+    reply_expected: Option<RawValue<'a>>,
+    transit_required: Option<RawValue<'a>>,
+    secure: Option<RawValue<'a>>,
+    encrypted: Option<RawValue<'a>>,
+    optional: Option<RawValue<'a>>,
+    route: Option<RawValue<'a>>,
+}
+
+/// The bytes of a key, to match against.
+const fn bytes(key: HeaderKey<'static>) -> &'static [u8] {
+    key.as_str().as_bytes()
+}
+
+const MSG_TYPE: &[u8] = bytes(HeaderKey::MSG_TYPE);
+const ORIGIN: &[u8] = bytes(HeaderKey::ORIGIN);
+const DESTINATION: &[u8] = bytes(HeaderKey::DESTINATION);
+const CHANNEL: &[u8] = bytes(HeaderKey::CHANNEL);
+const TOPIC: &[u8] = bytes(HeaderKey::TOPIC);
+const REQ_ID: &[u8] = bytes(HeaderKey::REQ_ID);
+const REPLY_EXPECTED: &[u8] = bytes(HeaderKey::REPLY_EXPECTED);
+const SERVER_TRANSIT_REQUIRED: &[u8] = bytes(HeaderKey::SERVER_TRANSIT_REQUIRED);
+const SECURE: &[u8] = bytes(HeaderKey::SECURE);
+const ENCRYPTED: &[u8] = bytes(HeaderKey::ENCRYPTED);
+const OPTIONAL: &[u8] = bytes(HeaderKey::OPTIONAL);
+const ROUTE: &[u8] = bytes(HeaderKey::ROUTE);
+
+impl<'a> Found<'a> {
+    fn among(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (key, value) in headers.entries() {
+            let place = match key {
+                MSG_TYPE => &mut found.message_type,
+                ORIGIN => &mut found.origin,
+                DESTINATION => &mut found.destination,
+                CHANNEL => &mut found.channel,
+                TOPIC => &mut found.topic,
+                REQ_ID => &mut found.request_ids,
+                REPLY_EXPECTED => &mut found.reply_expected,
+                SERVER_TRANSIT_REQUIRED => &mut found.transit_required,
+                SECURE => &mut found.secure,
+                ENCRYPTED => &mut found.encrypted,
+                OPTIONAL => &mut found.optional,
+                ROUTE => &mut found.route,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
+    }
+}
+
 impl<'a> Facts<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Result<Self, MessageError> {
-        let mandatory = |key: HeaderKey<'static>| {
-            let text = headers.text(key)?.filter(|text| !text.is_empty());
+        let found = Found::among(headers);
+        let text = |value, key| typed(value, key, "text", RawValue::as_text);
+        let mandatory = |value, key: HeaderKey<'static>| {
+            let text = text(value, key)?.filter(|text| !text.is_empty());
             text.ok_or(HeaderError::Missing { key: key.as_str() })
         };
-        let flag = |key: HeaderKey<'static>| Ok::<_, HeaderError>(headers.flag(key)?.unwrap_or(false));
-        let message_type = MessageType::new(mandatory(HeaderKey::MSG_TYPE)?);
-        let origin = Fqcn::parse(mandatory(HeaderKey::ORIGIN)?).map_err(MessageError::Origin)?;
-        let destination = Fqcn::parse(mandatory(HeaderKey::DESTINATION)?).map_err(MessageError::Destination)?;
+        let flag =
+            |value, key| Ok::<_, HeaderError>(typed(value, key, "a truth value", RawValue::as_flag)?.unwrap_or(false));
+        let message_type = MessageType::new(mandatory(found.message_type, HeaderKey::MSG_TYPE)?);
+        let origin = Fqcn::parse(mandatory(found.origin, HeaderKey::ORIGIN)?).map_err(MessageError::Origin)?;
+        let destination = mandatory(found.destination, HeaderKey::DESTINATION)?;
+        let destination = Fqcn::parse(destination).map_err(MessageError::Destination)?;
+        let ids = typed(found.request_ids, HeaderKey::REQ_ID, "a text or a list of texts", RawValue::as_texts)?;
         Ok(Self {
             message_type,
             origin,
             destination,
-            channel: headers.text(HeaderKey::CHANNEL)?.unwrap_or_default(),
-            topic: headers.text(HeaderKey::TOPIC)?.unwrap_or_default(),
-            request_ids: headers.texts(HeaderKey::REQ_ID)?,
-            is_reply_expected: flag(HeaderKey::REPLY_EXPECTED)?,
-            is_transit_required: flag(HeaderKey::SERVER_TRANSIT_REQUIRED)?,
-            is_secure: flag(HeaderKey::SECURE)?,
-            is_encrypted: flag(HeaderKey::ENCRYPTED)?,
-            is_optional: flag(HeaderKey::OPTIONAL)?,
-            route: headers.route(),
+            channel: text(found.channel, HeaderKey::CHANNEL)?.unwrap_or_default(),
+            topic: text(found.topic, HeaderKey::TOPIC)?.unwrap_or_default(),
+            request_ids: ids,
+            is_reply_expected: flag(found.reply_expected, HeaderKey::REPLY_EXPECTED)?,
+            is_transit_required: flag(found.transit_required, HeaderKey::SERVER_TRANSIT_REQUIRED)?,
+            is_secure: flag(found.secure, HeaderKey::SECURE)?,
+            is_encrypted: flag(found.encrypted, HeaderKey::ENCRYPTED)?,
+            is_optional: flag(found.optional, HeaderKey::OPTIONAL)?,
+            route: Route::of(found.route),
         })
     }
 
@@ -68,5 +133,20 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn is_request(&self) -> bool {
         self.message_type == MessageType::REQ
+    }
+}
+
+/// A value as what it has to be; none if it is absent or nil.
+fn typed<'a, T>(
+    value: Option<RawValue<'a>>,
+    key: HeaderKey<'static>,
+    expected: &'static str,
+    read: impl FnOnce(RawValue<'a>) -> Option<T>,
+) -> Result<Option<T>, HeaderError> {
+    let Some(value) = value else { return Ok(None) };
+    match read(value) {
+        None if value.is_nil() => Ok(None),
+        None => Err(HeaderError::WrongType { key: key.as_str().into(), expected }),
+        read => Ok(read),
     }
 }
