@@ -85,7 +85,10 @@ impl HeaderMap {
             };
             let key_head = length(rest.len() - behind_head.len());
             let (key, behind_key) = behind_head.split_at_checked(len as usize).ok_or(HeaderError::Malformed)?;
-            let key = core::str::from_utf8(key).map_err(|_| HeaderError::KeyNotText { index })?;
+            // Keys are ASCII in practice, which is checked faster.
+            if !key.is_ascii() && core::str::from_utf8(key).is_err() {
+                return Err(HeaderError::KeyNotText { index });
+            }
             let behind_value = msgpack::skip(behind_key).ok_or(HeaderError::Malformed)?;
             let entry = Entry {
                 fingerprint: fingerprint(key),
@@ -94,7 +97,7 @@ impl HeaderMap {
                 value: Span::new(Store::Received, offset(behind_key), offset(behind_value)),
             };
             if sieve.insert(entry.fingerprint)
-                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key(&received, &[]) == key.as_bytes())
+                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key(&received, &[]) == key)
             {
                 return Err(HeaderError::DuplicateKey { index });
             }
@@ -249,7 +252,7 @@ impl HeaderMap {
             entry.value = value;
         } else {
             self.entries.push(Entry {
-                fingerprint: fingerprint(key),
+                fingerprint: fingerprint(key.as_bytes()),
                 key: Span::new(Store::Added, start, behind_key),
                 key_head: length(behind_key - start - key.len()),
                 value,
@@ -357,7 +360,7 @@ impl HeaderMap {
     }
 
     fn position(&self, key: &str) -> Option<usize> {
-        let wanted = fingerprint(key);
+        let wanted = fingerprint(key.as_bytes());
         self.entries
             .iter()
             .position(|entry| entry.fingerprint == wanted && entry.key(&self.received, &self.added) == key.as_bytes())

@@ -41,8 +41,7 @@ impl Span {
 }
 
 /// A number that differs for most different keys: from their length and their last eight bytes.
-pub(super) fn fingerprint(key: &str) -> u32 {
-    let bytes = key.as_bytes();
+pub(super) fn fingerprint(bytes: &[u8]) -> u32 {
     let tail = match bytes.last_chunk::<8>() {
         Some(tail) => u64::from_le_bytes(*tail),
         None => bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)),
