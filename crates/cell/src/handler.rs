@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::message::{Message, Payload};
-use fedcell_cell_proto::node::{IncomingRequest, ReplyTo};
+use fedcell_cell_proto::node::ReplyTo;
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, PayloadEncoding, ReturnCode};
@@ -19,13 +20,12 @@ use crate::error::BodyError;
 #[derive(Debug)]
 pub struct Request {
     message: Message,
-    reply_to: ReplyTo,
+    reply_to: Arc<ReplyTo>,
     cell: Cell,
 }
 
 impl Request {
-    pub(crate) fn new(incoming: IncomingRequest, cell: Cell) -> Self {
-        let IncomingRequest { message, reply_to, .. } = incoming;
+    pub(crate) const fn new(message: Message, reply_to: Arc<ReplyTo>, cell: Cell) -> Self {
         Self { message, reply_to, cell }
     }
 
@@ -55,7 +55,7 @@ impl Request {
 
     /// Whether the origin waits for a reply. If not, what the handler answers is dropped.
     #[must_use]
-    pub const fn is_reply_expected(&self) -> bool {
+    pub fn is_reply_expected(&self) -> bool {
         self.reply_to.is_expected()
     }
 
@@ -106,7 +106,7 @@ impl Request {
     /// Where the reply goes, for a handler that answers [`Answer::Nothing`] and later calls
     /// [`Cell::reply`](crate::Cell::reply).
     #[must_use]
-    pub const fn reply_to(&self) -> &ReplyTo {
+    pub fn reply_to(&self) -> &ReplyTo {
         &self.reply_to
     }
 

@@ -22,8 +22,8 @@ pub struct Limits {
     pub dial: Duration,
     /// Bytes that wait to leave on one connection before senders wait. Default 64 MiB.
     pub outgoing_soft: usize,
-    /// Bytes that wait to leave on one connection before frames are dropped. Default 1 GiB, which only messages that
-    /// are passed on for others can reach.
+    /// Bytes that wait to leave on one connection before frames are dropped. Default 256 MiB, which only
+    /// messages that are passed on for others can reach.
     pub outgoing_hard: usize,
     /// How long a peer may take no byte before its connection is closed. Default 30 s.
     pub send_stall: Duration,
@@ -33,7 +33,7 @@ pub struct Limits {
     pub handlers: usize,
     /// Requests of one neighbour that wait for their handler before no more are read. Default 16 384.
     pub waiting_requests: usize,
-    /// Bytes of such requests. Default 256 MiB.
+    /// Bytes of such requests. Default 64 MiB.
     pub waiting_bytes: usize,
     /// How long a stopping cell waits for the answers to its goodbye. Default 0.5 s, as in the reference.
     pub goodbye: Duration,
@@ -51,12 +51,12 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             dial: Duration::from_secs(10),
             outgoing_soft: 64 * MIB,
-            outgoing_hard: 1024 * MIB,
+            outgoing_hard: 256 * MIB,
             send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
             patience: Duration::from_secs(5),
             handlers: 1024,
             waiting_requests: 16_384,
-            waiting_bytes: 256 * MIB,
+            waiting_bytes: 64 * MIB,
             goodbye: Duration::from_secs_f64(CellLimit::BYE_TIMEOUT),
             drain: Duration::from_secs(5),
         }

@@ -112,9 +112,7 @@ impl Outbox {
         }
         let is_full = match class {
             Class::Control => queues.control.len() >= CONTROL_FRAMES,
-            Class::Message | Class::Bulk => {
-                queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard
-            }
+            Class::Message | Class::Bulk => queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard,
         };
         if is_full {
             return Err(Refused::Full);

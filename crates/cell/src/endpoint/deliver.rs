@@ -4,6 +4,7 @@ use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
 use core::task::Poll;
 use core::time::Duration;
+use std::sync::Arc;
 
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::node::{Event, Exchange, IncomingRequest, ReplyTo};
@@ -113,14 +114,15 @@ impl Endpoint {
 
     /// From a request to its reply.
     async fn handle(self, incoming: IncomingRequest) {
-        let reply_to = incoming.reply_to.clone();
+        let IncomingRequest { message, reply_to, .. } = incoming;
+        let reply_to = Arc::new(reply_to);
         let Some(handler) = self.handler(reply_to.channel(), reply_to.topic()) else {
             tracing::debug!(channel = reply_to.channel(), topic = reply_to.topic(), "no handler");
-            self.answer_or_log(&reply_to, Reply::no_handler()).await;
+            self.answer_or_log(&reply_to, Reply::no_handler(), None).await;
             return;
         };
         let started = Instant::now();
-        let request = Request::new(incoming, Cell::of(self.clone()));
+        let request = Request::new(message, reply_to.clone(), Cell::of(self.clone()));
         let answer = guarded(|| handler.call(request)).await;
         let took = started.elapsed();
         let reply = match answer {
@@ -133,19 +135,25 @@ impl Endpoint {
             }
             None => Reply::failed(ReturnCode::PROCESS_EXCEPTION, ""),
         };
-        note_handled(self.lock().node.exchange_mut(), &reply_to, took);
-        self.answer_or_log(&reply_to, reply).await;
+        self.answer_or_log(&reply_to, reply, Some(took)).await;
     }
 
-    async fn answer_or_log(&self, reply_to: &ReplyTo, reply: Reply) {
-        if let Err(failure) = self.answer(reply_to, reply).await {
+    async fn answer_or_log(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) {
+        if let Err(failure) = self.answer(reply_to, reply, took).await {
             tracing::debug!(to = %reply_to.origin(), %failure, "a reply could not be sent");
         }
     }
 
-    /// Sends a reply, if one is expected, and waits while its connection has more to send than it should.
-    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
-        let (sent, crowded) = self.drive(|core, now| core.node.exchange_mut().send_reply(now, reply_to, reply));
+    /// Sends a reply, if one is expected, and waits while its connection has more to send than it should. `took` is how
+    /// long the handler took, for the statistics.
+    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) -> Result<(), Failure> {
+        let (sent, crowded) = self.drive(|core, now| {
+            let exchange = core.node.exchange_mut();
+            if let Some(took) = took {
+                note_handled(exchange, reply_to, took);
+            }
+            exchange.send_reply(now, reply_to, reply)
+        });
         for outbox in crowded {
             outbox.room().await;
         }

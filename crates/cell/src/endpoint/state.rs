@@ -46,6 +46,8 @@ pub(crate) struct Core {
     lanes: HashMap<FqcnBuf, Arc<RequestLane>>,
     lane_limits: LaneLimits,
     permits: Arc<Semaphore>,
+    /// The connection that bears the name of each peer now.
+    named: HashMap<FqcnBuf, ConnectionId>,
     waiters: Waiters,
     armed: Option<UnixTime>,
     /// Frames that a full queue did not take.
@@ -60,6 +62,7 @@ impl Core {
             lanes: HashMap::new(),
             lane_limits: LaneLimits { requests: limits.waiting_requests, bytes: limits.waiting_bytes },
             permits: Arc::new(Semaphore::new(limits.handlers)),
+            named: HashMap::new(),
             waiters: Waiters::default(),
             armed: None,
             overflowed: 0,
@@ -95,6 +98,7 @@ impl Core {
                     if let Some(entry) = self.entries.get_mut(&connection) {
                         entry.slot = None;
                         entry.peer = Some(peer.clone());
+                        self.named.insert(peer.clone(), connection);
                     }
                     effects.events.push(event);
                 }
@@ -192,8 +196,9 @@ impl Core {
         let entry = self.entries.remove(&connection)?;
         // Another connection of the same peer may have taken over.
         if let Some(peer) = &entry.peer
-            && !self.entries.values().any(|other| other.peer.as_ref() == Some(peer))
+            && self.named.get(peer) == Some(&connection)
         {
+            self.named.remove(peer);
             self.lanes.remove(peer);
         }
         Some(entry)
