@@ -115,6 +115,10 @@ impl Request {
     pub fn into_message(self) -> Message {
         self.message
     }
+
+    pub(crate) const fn message(&self) -> &Message {
+        &self.message
+    }
 }
 
 /// The payload of a message as an object; byte strings become [`Value::Bytes`].

@@ -7,9 +7,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_cell_proto::node::{Event, Exchange, IncomingRequest, ReplyTo};
+use fedcell_cell_proto::node::{Event, IncomingRequest, ReplyTo};
 use fedcell_cell_proto::request::{Failure, Reply};
-use fedcell_protocol_defs::cell::{MessageType, ReturnCode};
+use fedcell_protocol_defs::cell::ReturnCode;
 use tokio::time::Instant;
 
 use super::state::Effects;
@@ -19,13 +19,6 @@ use crate::cell::Cell;
 use crate::dispatch::{Waiting, Work};
 use crate::events::CellEvent;
 use crate::handler::{Answer, HandlerFuture, Request};
-
-/// Says how long a handler took, for the statistics.
-fn note_handled(exchange: &mut Exchange, reply_to: &ReplyTo, took: Duration) {
-    let stats = exchange.stats_mut();
-    let category = stats.category(false, MessageType::REQ.as_str(), reply_to.channel(), reply_to.topic());
-    stats.record_processing(category, took);
-}
 
 /// A request with the cell that it is for, waiting for its handler.
 #[derive(Debug)]
@@ -129,7 +122,7 @@ impl Endpoint {
             Some(Answer::Reply(reply)) => *reply,
             Some(Answer::Nothing) => {
                 let mut core = self.lock();
-                note_handled(core.node.exchange_mut(), &reply_to, took);
+                core.node.exchange_mut().note_handled(&reply_to, took);
                 core.node.exchange_mut().note_no_reply(&reply_to);
                 return;
             }
@@ -150,7 +143,7 @@ impl Endpoint {
         let (sent, crowded) = self.drive(|core, now| {
             let exchange = core.node.exchange_mut();
             if let Some(took) = took {
-                note_handled(exchange, reply_to, took);
+                exchange.note_handled(reply_to, took);
             }
             exchange.send_reply(now, reply_to, reply)
         });

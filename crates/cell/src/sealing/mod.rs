@@ -12,14 +12,15 @@
 mod exchange;
 mod queue;
 
+use core::error::Error;
 use std::sync::Arc;
 
 use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_auth::sealed::{CertificateOffer, OpenLimits, Opener, PeerCertificates, SealLimits, Sealer};
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::identity::IdentityPolicy;
 use fedcell_cell_proto::message::Payload;
 use fedcell_cell_proto::node::{OpenWork, SealWork};
+use fedcell_cell_proto::secure::{self, SecureError};
 
 use self::queue::{Queues, Taken};
 use crate::endpoint::Endpoint;
@@ -28,15 +29,9 @@ use crate::security::Credentials;
 
 pub(crate) use self::exchange::answer;
 
-/// Certificates of other cells that are remembered.
-const REMEMBERED: usize = 4096;
-
 /// What a cell seals and opens with.
 struct Desk {
-    sealer: Sealer,
-    opener: Opener,
-    certificates: PeerCertificates,
-    offer: CertificateOffer,
+    sealing: secure::Sealing,
     identities: IdentityPolicy,
 }
 
@@ -92,67 +87,87 @@ impl Sealing {
 
     async fn seal_all(&self, endpoint: &Endpoint, target: FqcnBuf) {
         while let Some(work) = self.sealing.pop(&target) {
-            let plaintext = work.plaintext().clone();
-            match self.seal_one(endpoint, &target, plaintext).await {
-                Ok(envelope) => {
+            let (work, sealed) = self.work(endpoint, &target, work, seal).await;
+            match (work, sealed) {
+                (Some(work), Ok(envelope)) => {
                     endpoint.drive(|core, now| core.node.exchange_mut().handle_sealed(now, work, envelope));
                 }
-                Err(problem) => {
-                    tracing::warn!(%target, %problem, "a payload could not be sealed");
-                    endpoint.drive(|core, _| core.node.exchange_mut().handle_seal_failed(work));
+                (work, Err(problem)) => {
+                    tracing::warn!(%target, problem, "a payload could not be sealed");
+                    if let Some(work) = work {
+                        endpoint.drive(|core, _| core.node.exchange_mut().handle_seal_failed(work));
+                    }
                 }
+                (None, Ok(_)) => {}
             }
         }
-    }
-
-    async fn seal_one(&self, endpoint: &Endpoint, target: &FqcnBuf, plaintext: Payload) -> Result<Payload, String> {
-        let desk = self.desk.clone().ok_or("this cell has no certificate")?;
-        let certificate = desk.certificate_of(endpoint, target).await?;
-        let now = endpoint.now();
-        let work = move || {
-            desk.sealer
-                .seal(now, &mut SystemRandom::new(), &certificate, &plaintext.into_bytes())
-                .map_err(|error| error.to_string())
-        };
-        let envelope = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())??;
-        Ok(Payload::from(envelope))
     }
 
     async fn open_all(&self, endpoint: &Endpoint, origin: FqcnBuf) {
         while let Some(work) = self.opening.pop(&origin) {
-            let envelope = work.envelope().clone();
-            match self.open_one(endpoint, &origin, envelope).await {
-                Ok(plaintext) => {
+            match self.work(endpoint, &origin, work, open).await {
+                (Some(work), Ok(plaintext)) => {
                     endpoint.drive(|core, now| core.node.exchange_mut().handle_opened(now, work, plaintext));
                 }
-                Err(problem) => tracing::warn!(%origin, %problem, "dropped a sealed message"),
+                (_, Err(problem)) => tracing::warn!(%origin, problem, "dropped a sealed message"),
+                (None, Ok(_)) => {}
             }
         }
     }
 
-    async fn open_one(&self, endpoint: &Endpoint, origin: &FqcnBuf, envelope: Payload) -> Result<Payload, String> {
-        let desk = self.desk.clone().ok_or("this cell has no certificate")?;
-        let certificate = desk.certificate_of(endpoint, origin).await?;
-        let now = endpoint.now();
-        let work = move || {
-            let opened = desk.opener.open(now, &certificate, &envelope.into_bytes());
-            let fresh = opened.map_err(|error| error.to_string())?.into_fresh();
-            fresh.map_err(|error| error.to_string())
+    /// Does `step` on a thread for blocking work, once more if a certificate had to be asked for first. The work comes
+    /// back, unless its thread was lost.
+    async fn work<T: Send + 'static>(
+        &self,
+        endpoint: &Endpoint,
+        cell: &FqcnBuf,
+        work: T,
+        step: fn(&Desk, &Endpoint, &T) -> Result<Payload, SecureError>,
+    ) -> (Option<T>, Result<Payload, String>) {
+        let Some(desk) = self.desk.clone() else {
+            return (Some(work), Err("this cell has no certificate".to_owned()));
         };
-        let plaintext = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())??;
-        Ok(Payload::from(plaintext))
+        if !desk.sealing.knows(endpoint.now(), cell.as_fqcn())
+            && let Err(problem) = desk.ask(endpoint, cell).await
+        {
+            return (Some(work), Err(problem));
+        }
+        let running = endpoint.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = step(&desk, &running, &work);
+            (work, outcome)
+        });
+        match done.await {
+            Ok((work, outcome)) => (Some(work), outcome.map_err(|error| shown(&error))),
+            Err(lost) => (None, Err(lost.to_string())),
+        }
     }
 }
 
-fn desk(credentials: &Credentials, identities: IdentityPolicy) -> Result<Option<Desk>, Box<dyn core::error::Error>> {
+fn seal(desk: &Desk, endpoint: &Endpoint, work: &SealWork) -> Result<Payload, SecureError> {
+    desk.sealing.seal(endpoint.now(), &mut SystemRandom::new(), work)
+}
+
+fn open(desk: &Desk, endpoint: &Endpoint, work: &OpenWork) -> Result<Payload, SecureError> {
+    desk.sealing.open(endpoint.now(), work)
+}
+
+/// An error with its causes, for the log of this cell.
+fn shown(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
+}
+
+fn desk(credentials: &Credentials, identities: IdentityPolicy) -> Result<Option<Desk>, Box<dyn Error>> {
     let Some(pair) = credentials.identity_pair() else { return Ok(None) };
     let identity = Arc::new(Identity::load(&pair.certificate, &pair.private_key)?);
     let root = ProjectRoot::load(credentials.root())?;
-    Ok(Some(Desk {
-        sealer: Sealer::new(identity.clone(), SealLimits::default())?,
-        opener: Opener::new(identity.clone(), OpenLimits::default())?,
-        offer: CertificateOffer::of(&identity, &std::fs::read(credentials.root())?),
-        certificates: PeerCertificates::new(root, REMEMBERED),
-        identities,
-    }))
+    let sealing = secure::Sealing::new(&identity, root, &std::fs::read(credentials.root())?)?;
+    Ok(Some(Desk { sealing, identities }))
 }
