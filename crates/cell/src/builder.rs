@@ -24,6 +24,12 @@ use crate::random::SystemRandom;
 use crate::sealing::{self, Sealing};
 use crate::security::{Credentials, SecurityMode};
 
+/// How long messages on a new connection wait for the peer to know it. A reference peer needs about a millisecond.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// Where a cell listens for direct connections if it has no listener for the outside.
+const ADHOC_URL: &str = "tcp://127.0.0.1:0";
+
 /// Describes a cell and starts it.
 ///
 /// The server listens on its root URLs. A site dials the server's; a cell below another dials its parent, and the
@@ -223,6 +229,7 @@ impl CellBuilder {
         }
         let mut link = LinkConfig::new(config.address().clone(), Side::Dialer);
         link.stall_timeout = None;
+        link.settle = Some(SETTLE);
         if let Some(interval) = self.heartbeat {
             link.heartbeat_interval = Some(interval);
         }
@@ -239,6 +246,9 @@ impl CellBuilder {
         endpoint.spawn(endpoint.clone().drive_timer());
         for planned in planned {
             endpoint.backbone().start(&endpoint, planned).await?;
+        }
+        if self.adhoc == AdhocPolicy::On {
+            offer(&endpoint).await?;
         }
         Ok((cell, events))
     }
@@ -298,6 +308,22 @@ impl CellBuilder {
         }
         Ok(policy)
     }
+}
+
+/// Lets the cell offer direct connections: by the listener that it has, or by one on this host, as the reference does.
+async fn offer(endpoint: &Endpoint) -> Result<(), StartError> {
+    let listener = || {
+        let connectors = endpoint.backbone().connectors();
+        connectors.into_iter().find(|info| info.purpose == ConnectorUse::ExternalListener).map(|info| info.url)
+    };
+    let mut url = listener();
+    if url.is_none() {
+        let planned = Planned { purpose: ConnectorUse::ExternalListener, url: ADHOC_URL.to_owned(), security: None };
+        endpoint.backbone().start(endpoint, planned).await?;
+        url = listener();
+    }
+    endpoint.drive(|core, _| core.node.exchange_mut().set_offered_url(url));
+    Ok(())
 }
 
 fn parse(name: &str) -> Result<FqcnBuf, StartError> {

@@ -30,6 +30,12 @@ pub struct LinkConfig {
     pub idle_timeout: Option<Duration>,
     /// How long the transport may take none of the bytes of a frame. Default 30 s.
     pub stall_timeout: Option<Duration>,
+    /// How long messages are held back after the handshake until the peer has shown that it knows this connection, by two
+    /// answers to PING or a message of its own; none sends at once. Default none.
+    ///
+    /// A cell of the reference says READY, and takes a READY, before it has tied the connection to its peer, and loses a
+    /// message that comes in between without a trace. It needs about a millisecond.
+    pub settle: Option<Duration>,
     /// What headers of a received message may cost.
     pub header_limits: HeaderLimits,
 }
@@ -47,6 +53,7 @@ impl LinkConfig {
             heartbeat_tick: Duration::from_secs(LinkDefaults::HEARTBEAT_TICK),
             idle_timeout: Some(Duration::from_secs(3 * LinkDefaults::HEARTBEAT_INTERVAL)),
             stall_timeout: Some(Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT)),
+            settle: None,
             header_limits: HeaderLimits::default(),
         }
     }

@@ -29,6 +29,7 @@ pub struct Link {
     opened_by: UnixTime,
     last_received: UnixTime,
     asked_at: Option<UnixTime>,
+    settling: Option<Settling>,
     sending_since: Option<UnixTime>,
     sequence: u16,
     stream_id: u16,
@@ -50,6 +51,7 @@ impl Link {
             opened_by,
             last_received: now,
             asked_at: None,
+            settling: None,
             sending_since: None,
             sequence: 0,
             stream_id: LinkDefaults::RESERVED_STREAM_ID,
@@ -87,6 +89,13 @@ impl Link {
         self.last_received
     }
 
+    /// Whether messages may leave: the link is open, and the peer knows the connection as far as one can tell. See
+    /// [`LinkConfig::settle`].
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.state == LinkState::Open && self.settling.is_none()
+    }
+
     /// A frame has come. A frame that has no place closes the link.
     ///
     /// # Errors
@@ -117,13 +126,18 @@ impl Link {
         };
         self.state = state;
         match frame_type {
-            FrameType::DATA => self.take_message(frame),
+            FrameType::DATA => {
+                // Whoever sends messages takes them, too.
+                self.settling = None;
+                self.take_message(frame);
+            }
             FrameType::PING => {
                 let stream_id = self.next_stream_id();
                 self.transmit(FrameType::PONG, stream_id, Payload::from(NIL));
             }
             FrameType::PONG => {
                 self.counters.round_trip = self.asked_at.take().map(|asked| now.saturating_since(asked));
+                self.settle_further(now);
             }
             FrameType::HELLO | FrameType::READY => self.take_claim(frame.payload),
             _ => self.counters.frames_ignored += 1,
@@ -162,7 +176,10 @@ impl Link {
             LinkState::Expecting | LinkState::Claimed if now >= self.opened_by => {
                 self.close(CloseReason::HandshakeTimeout { limit: self.config.handshake_timeout });
             }
-            LinkState::Open => self.look_for_signs_of_life(now),
+            LinkState::Open => {
+                self.settling.take_if(|settling| now >= settling.by);
+                self.look_for_signs_of_life(now);
+            }
             _ => {}
         }
         if let (Some(at), Some(limit)) = (self.stalled_at(), self.config.stall_timeout)
@@ -188,6 +205,10 @@ impl Link {
         self.peer = Some(Peer { admitted, properties: claim.properties });
         if self.config.side == Side::Listener {
             self.introduce(FrameType::READY, now);
+        }
+        if let Some(limit) = self.config.settle {
+            self.settling = Some(Settling { answers: SETTLING_ANSWERS, by: now.saturating_add(limit) });
+            self.ask(now);
         }
         self.events.push_back(LinkEvent::Opened);
         Ok(())
@@ -240,7 +261,9 @@ impl Link {
     pub fn poll_timeout(&self) -> Option<UnixTime> {
         let of_state = match self.state {
             LinkState::Expecting | LinkState::Claimed => Some(self.opened_by),
-            LinkState::Open => earlier(self.ask_at(), self.silent_at()),
+            LinkState::Open => {
+                earlier(earlier(self.ask_at(), self.silent_at()), self.settling.map(|settling| settling.by))
+            }
             LinkState::Closed => return None,
         };
         earlier(of_state, self.stalled_at())
@@ -280,9 +303,25 @@ impl Link {
         {
             self.close(CloseReason::Silent { limit });
         } else if self.ask_at().is_some_and(|at| now >= at) {
-            self.asked_at = Some(now);
-            let stream_id = self.next_stream_id();
-            self.transmit(FrameType::PING, stream_id, Payload::from(NIL));
+            self.ask(now);
+        }
+    }
+
+    /// Asks the peer whether it lives.
+    fn ask(&mut self, now: UnixTime) {
+        self.asked_at = Some(now);
+        let stream_id = self.next_stream_id();
+        self.transmit(FrameType::PING, stream_id, Payload::from(NIL));
+    }
+
+    /// The peer has answered once more while messages are held back.
+    fn settle_further(&mut self, now: UnixTime) {
+        let Some(settling) = &mut self.settling else { return };
+        settling.answers = settling.answers.saturating_sub(1);
+        if settling.answers == 0 {
+            self.settling = None;
+        } else {
+            self.ask(now);
         }
     }
 
@@ -333,6 +372,19 @@ impl Link {
         self.stream_id = self.stream_id.wrapping_add(1);
         self.stream_id
     }
+}
+
+/// Answers to PING after which a peer is taken to know the connection. The first may be quicker than its handshake's
+/// end, since the reference gives each frame to another thread.
+const SETTLING_ANSWERS: u8 = 2;
+
+/// Messages are held back.
+#[derive(Debug, Clone, Copy)]
+struct Settling {
+    /// Answers that are still to come.
+    answers: u8,
+    /// When it ends without them.
+    by: UnixTime,
 }
 
 /// The body of a heartbeat.

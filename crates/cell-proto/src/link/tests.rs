@@ -335,3 +335,46 @@ fn a_link_closes_once() {
     site.handle_timeout(after(1000));
     check_closed(&mut site, &CloseReason::Lost);
 }
+
+/// A pair whose links hold messages back until the peer knows the connection.
+fn settling_pair() -> (Link, Link) {
+    let settling = |local: &str, side| {
+        let mut config = LinkConfig::new(address(local), side);
+        config.settle = Some(Duration::from_secs(1));
+        Link::new(config, START)
+    };
+    let (mut site, mut server) = (settling("site-1", Side::Dialer), settling("server", Side::Listener));
+    server.handle_frame(START, received(site.poll_transmit().unwrap())).unwrap();
+    admit(&mut server, START, "server");
+    site.handle_frame(START, received(server.poll_transmit().unwrap())).unwrap();
+    admit(&mut site, START, "site-1");
+    (site, server)
+}
+
+#[test]
+fn a_link_settles_by_two_answers() {
+    let (mut site, mut server) = settling_pair();
+    server.poll_transmit().unwrap();
+    assert_eq!(site.poll_timeout(), Some(after(1)));
+    for _ in 0..2 {
+        assert!(!site.is_settled());
+        let ping = received(site.poll_transmit().unwrap());
+        assert_eq!(ping.prefix.frame_type, FrameType::PING);
+        server.handle_frame(START, ping).unwrap();
+        site.handle_frame(START, received(server.poll_transmit().unwrap())).unwrap();
+    }
+    assert!(site.is_settled() && !server.is_settled());
+    assert_eq!((site.poll_transmit().map(received), site.poll_timeout()), (None, Some(after(60))));
+}
+
+#[test]
+fn a_link_settles_by_a_message_or_in_time() {
+    let (mut site, mut server) = settling_pair();
+    while site.poll_transmit().is_some() {}
+    let message = received(server.encode(Message::default()).unwrap());
+    site.handle_frame(START, message).unwrap();
+    assert!(site.is_settled() && !server.is_settled());
+    server.poll_transmit();
+    server.handle_timeout(after(1));
+    assert!(server.is_settled());
+}

@@ -40,6 +40,8 @@ struct Connection {
     link: Link,
     facts: ConnectionFacts,
     timer: Option<UnixTime>,
+    /// Messages that wait until the link has settled; see [`LinkConfig::settle`].
+    held: Vec<Transmit>,
 }
 
 /// What the owner has to do with a connection.
@@ -99,7 +101,8 @@ impl Node {
         }
         let mut config = self.link.clone();
         config.side = facts.side;
-        self.connections.insert(connection, Connection { link: Link::new(config, now), facts, timer: None });
+        self.connections
+            .insert(connection, Connection { link: Link::new(config, now), facts, timer: None, held: Vec::new() });
         self.pump(now, connection);
     }
 
@@ -191,7 +194,8 @@ impl Node {
             let (connection, class) = (outbound.connection, outbound.class);
             let Some(entry) = self.connections.get_mut(&connection) else { continue };
             match entry.link.encode(outbound.message) {
-                Ok(frame) => return Some(Transmit::Frame { connection, frame, class }),
+                Ok(frame) if entry.link.is_settled() => return Some(Transmit::Frame { connection, frame, class }),
+                Ok(frame) => entry.held.push(Transmit::Frame { connection, frame, class }),
                 Err(error) => debug!(connection = connection.number(), %error, "a message was not sent"),
             }
         }
@@ -249,6 +253,11 @@ impl Node {
                     return;
                 }
             }
+        }
+        if let Some(entry) = self.connections.get_mut(&connection)
+            && entry.link.is_settled()
+        {
+            self.transmits.extend(entry.held.drain(..));
         }
         self.schedule(connection);
     }
