@@ -73,7 +73,7 @@ pub(crate) fn fuzz(arguments: &ArgMatches) -> Result<()> {
                 .current_dir(&folder)
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("RUSTFLAGS", FUZZ_FLAGS)
-                .args(["run", "--release", "--locked", "--target", &host()?, "--target-dir"])
+                .args(["run", "--release", "--target", &host()?, "--target-dir"])
                 .arg(repo::target().join("fuzz"))
                 .args(["--bin", &target, "--"])
                 // New inputs go to the scratch folder; the committed corpus is read only.
