@@ -4,10 +4,13 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::outbox::{Next, Outbox};
 use crate::driver::{Batch, WriteHalf};
+
+/// Writes that follow each other as quickly as this are many small ones that could be one.
+const DENSE: Duration = Duration::from_micros(10);
 
 /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`.
 ///
@@ -22,15 +25,14 @@ pub(crate) async fn write_loop(mut writing: WriteHalf, outbox: Arc<Outbox>, stal
 
 async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io::Result<()> {
     let mut batch = Batch::default();
-    let mut is_busy = false;
+    let mut wrote_at = None;
     loop {
-        // While there is much to send, senders that are ready come first: their frames leave with the same call.
-        if is_busy {
+        // While there is much to send, senders that are ready come first: their frames leave with the same call. One that
+        // sends and then waits for the answer never finds the last write so short a time ago.
+        if wrote_at.is_some_and(|at: Instant| at.elapsed() < DENSE) {
             tokio::task::yield_now().await;
         }
-        let next = outbox.next(&mut batch);
-        is_busy = batch.len() > 1;
-        match next {
+        match outbox.next(&mut batch) {
             Next::Write => {}
             Next::Finish => return within(stall, writing.flush()).await,
             Next::Idle => {
@@ -44,6 +46,7 @@ async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io:
             let written = within(stall, writing.write(&mut batch)).await?;
             outbox.written(written);
         }
+        wrote_at = Some(Instant::now());
     }
 }
 

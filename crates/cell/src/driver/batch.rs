@@ -17,11 +17,6 @@ impl Batch {
         self.frames.push_back(frame);
     }
 
-    /// Number of frames.
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
