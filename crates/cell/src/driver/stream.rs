@@ -15,6 +15,9 @@ use tokio_util::io::poll_read_buf;
 
 use super::batch::Batch;
 
+/// Memory that the buffer of an idle connection may keep, so that small messages that come one by one need no allocation.
+const IDLE_CAPACITY: usize = 4 * 1024;
+
 /// Pieces handed to the system at once; twice the number of small frames in them.
 const MAX_SLICES: usize = 128;
 
@@ -54,7 +57,7 @@ impl ReadHalf {
     /// Waits for bytes and appends them to `buffer`, after making room for `want` more.
     ///
     /// Returns how many there were; 0 is the end of the stream. While it waits with nothing in `buffer`, the buffer has
-    /// no memory: thousands of idle connections cost none. Dropping the future loses no bytes.
+    /// little memory: thousands of idle connections cost little. Dropping the future loses no bytes.
     pub(crate) async fn read(&mut self, buffer: &mut BytesMut, want: usize) -> io::Result<usize> {
         poll_fn(|context| {
             buffer.reserve(want);
@@ -63,7 +66,7 @@ impl ReadHalf {
                 Self::Protected(half) => poll_read_buf(Pin::new(half), context, buffer),
                 Self::Memory(half) => poll_read_buf(Pin::new(half), context, buffer),
             };
-            if read.is_pending() && buffer.is_empty() {
+            if read.is_pending() && buffer.is_empty() && buffer.capacity() > IDLE_CAPACITY {
                 *buffer = BytesMut::new();
             }
             read

@@ -157,3 +157,21 @@ async fn the_root_can_be_changed() {
     site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
     assert!(old.peers().is_empty());
 }
+
+#[tokio::test]
+async fn cells_that_talk_over_the_server_connect_directly_if_they_may() {
+    let server = server().await;
+    let url = url_of(&server, &ConnectorUse::ExternalListener);
+    let direct = |name: &str| {
+        let builder = Cell::builder(name).security(SecurityMode::Clear).root_url(url.clone());
+        builder.adhoc(fedcell_cell_proto::adhoc::AdhocPolicy::On).start()
+    };
+    let (one, two) = (direct("site-1").await.unwrap(), direct("site-2").await.unwrap());
+    one.ready().await;
+    two.ready().await;
+    one.handle("test", "echo", echo);
+    two.request("site-1", "test", "echo").send().await.unwrap().success().unwrap();
+    tokio::time::timeout(PATIENCE, two.connected(address("site-1").as_fqcn())).await.expect("no direct connection");
+    let report = two.network().route(&address("site-1")).await.unwrap();
+    assert_eq!(report.request.as_map().unwrap().get("cn__from").unwrap().as_str(), Some("site-2"));
+}
