@@ -1,6 +1,6 @@
 """One running cell of the reference under remote control.
 
-    python tests/reference/cell_node.py
+    python tests/reference/cell_node.py [--host SOCKET]
 
 The first line of standard input is the cell's configuration, every further line a command; all are JSON objects. Every
 line of standard output is a JSON object too: an event (`{"event": ...}`) or the answer to the command whose `id` it
@@ -15,12 +15,21 @@ the other end has to turn it away.
 Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `wait_peer`, `wait_count`, `wait_byes`,
 `wait_attempts`, `ask`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
 `node` in `tests/src/interop/cell` is the same program on our side.
+
+With `--host` it forks a cell for each connection to that Unix socket, so that the reference is imported once. The first
+line of a connection is `{"log": FILE}`, then the connection is the new cell's input and output, its process id the first
+thing that it says; or it is `{"kill": PID}`, which ends one of these cells as SIGKILL does. The host ends with its
+standard input.
 """
 
 import hashlib
 import json
 import logging
 import os
+import random
+import select
+import signal
+import socket
 import sys
 import threading
 import time
@@ -33,11 +42,12 @@ from nvflare.fuel.f3.cellnet.core_cell import CoreCell, TargetMessage
 from nvflare.fuel.f3.cellnet.defs import MessageHeaderKey as Key
 from nvflare.fuel.f3.cellnet.net_agent import NetAgent
 from nvflare.fuel.f3.cellnet.utils import make_reply
+from nvflare.fuel.f3.communicator import load_comm_drivers
 from nvflare.fuel.f3.drivers.driver_params import DriverParams
 from nvflare.fuel.f3.message import Message
 
 TICK = 0.02
-START_LIMIT = 60.0
+START_LIMIT = 120.0
 
 REFUSALS = {
     "service_unavailable": defs.ServiceUnavailable,
@@ -363,7 +373,8 @@ def serve(node, out, line):
         out.put(id=number, error=f"{type(error).__name__}: {error}")
 
 
-def main():
+def run():
+    """Runs a cell on standard input and output."""
     out = Out()
     logging.basicConfig(stream=sys.stderr, level=os.environ.get("FEDCELL_NODE_LOG", "WARNING"))
     flare_decomposers.register()
@@ -381,6 +392,65 @@ def main():
         out.put(id=json.loads(line)["id"])
     # The reference leaves threads behind that would hold the process.
     os._exit(0)
+
+
+def become(connection, log):
+    """Turns a fork of the host into a cell on that connection."""
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in [(connection.fileno(), 0), (connection.fileno(), 1), (errors, 2)]:
+        os.dup2(source, target)
+    sys.stdin = os.fdopen(0)
+    # The host's state of it is that of all its forks.
+    random.seed()
+    os.write(1, json.dumps({"event": "pid", "pid": os.getpid()}).encode() + b"\n")
+    run()
+
+
+def first_line(connection):
+    """Reads no more than the first line: what follows is for the cell."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = connection.recv(1)
+        if not byte:
+            break
+        line += byte
+    return json.loads(line)
+
+
+def host(path):
+    load_comm_drivers()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(64)
+    print(json.dumps({"event": "host"}), flush=True)
+    children = set()
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [], 1.0)
+        # A process id is not given to another before this has been done.
+        for child in list(children):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                children.discard(child)
+        if listener in ready:
+            connection, _ = listener.accept()
+            wish = first_line(connection)
+            if "log" in wish:
+                child = os.fork()
+                if child == 0:
+                    listener.close()
+                    become(connection, wish["log"])
+                children.add(child)
+            elif wish["kill"] in children:
+                os.kill(wish["kill"], signal.SIGKILL)
+            connection.close()
+        if sys.stdin in ready and not sys.stdin.readline():
+            os._exit(0)
+
+
+def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--host":
+        host(sys.argv[2])
+    else:
+        run()
 
 
 if __name__ == "__main__":

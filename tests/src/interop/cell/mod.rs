@@ -11,7 +11,7 @@ mod plan;
 mod process;
 mod rows;
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;

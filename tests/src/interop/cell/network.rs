@@ -11,7 +11,7 @@ use super::plan::{Plan, Role, Security};
 use super::process::{Awaited, Maker, Process};
 
 /// Until a cell stands: the reference doubles its wait up to 10 s each time a connection fails.
-pub(crate) const START_LIMIT: Duration = Duration::from_secs(40);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Channel of the rows' own messages.
 pub(crate) const CHANNEL: &str = "interop";

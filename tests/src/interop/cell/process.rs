@@ -1,14 +1,18 @@
 //! One cell in a process of its own, driven by JSON lines: ours and the reference's speak the same protocol.
+//!
+//! The reference's processes are forks of one that has imported it, since an import costs more than most rows.
 
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -22,6 +26,9 @@ pub(crate) const NODE_ARGUMENT: &str = "--cell-node";
 
 /// How much longer than the command itself may take its answer may stay away.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Until a killed process is gone.
+const KILL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Who runs in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +55,30 @@ type Answers = Arc<Mutex<HashMap<u64, mpsc::Sender<Value>>>>;
 /// its input.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
-    input: Option<ChildStdin>,
+    body: Body,
     events: mpsc::Receiver<Value>,
     answers: Answers,
     next: u64,
     log: PathBuf,
     /// For messages: the cell's address and its maker.
     name: String,
+}
+
+/// The process itself.
+#[derive(Debug)]
+enum Body {
+    /// A child of this program.
+    Child { child: Child, input: Option<ChildStdin> },
+    /// A fork of the host of the reference's cells.
+    Fork { id: u64, stream: UnixStream },
+}
+
+/// The process that has imported the reference and forks its cells.
+#[derive(Debug)]
+struct Host {
+    socket: PathBuf,
+    /// Ends when its input does: with this program.
+    _child: Child,
 }
 
 /// An answer that is still awaited.
@@ -69,25 +92,25 @@ pub(crate) struct Awaited {
 impl Process {
     /// Starts a cell; its log goes to `log`.
     pub(crate) fn start(maker: Maker, config: &Value, log: &Path) -> Result<Self> {
-        let mut command = match maker {
-            Maker::Theirs => reference::script("cell_node.py"),
+        let name = format!("{} ({})", config["fqcn"].as_str().unwrap_or("?"), maker.letter());
+        let (body, output): (_, Box<dyn Read + Send>) = match maker {
+            Maker::Theirs => {
+                let mut stream = host(log)?.connect(&json!({"log": log}))?;
+                let id = first_line(&mut stream)?["pid"].as_u64().context("the host gave no process id")?;
+                let output = stream.try_clone()?;
+                (Body::Fork { id, stream }, Box::new(output))
+            }
             Maker::Ours => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg(NODE_ARGUMENT);
-                command
+                let errors = File::options().create(true).append(true).open(log)?;
+                command.arg(NODE_ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
+                let child = command.process_group(0).spawn();
+                let mut child = child.with_context(|| format!("{name} does not start"))?;
+                let output = child.stdout.take().context("no pipe from the cell")?;
+                let input = child.stdin.take();
+                (Body::Child { child, input }, Box::new(output))
             }
         };
-        let name = format!("{} ({})", config["fqcn"].as_str().unwrap_or("?"), maker.letter());
-        let errors = File::options().create(true).append(true).open(log)?;
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("{name} does not start"))?;
-        let input = child.stdin.take();
-        let output = child.stdout.take().context("no pipe from the cell")?;
         let answers = Answers::default();
         let (sender, events) = mpsc::channel();
         let book = Arc::clone(&answers);
@@ -106,7 +129,7 @@ impl Process {
             // Whoever still waits learns at once that the process is gone.
             lock(&book).clear();
         });
-        let mut process = Self { child, input, events, answers, next: 0, log: log.to_owned(), name };
+        let mut process = Self { body, events, answers, next: 0, log: log.to_owned(), name };
         process.write(config)?;
         Ok(process)
     }
@@ -145,8 +168,19 @@ impl Process {
 
     /// Kills the process as a power failure would, and waits until it is gone.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.send_kill()?;
+        self.output_ended(KILL_LIMIT)?;
+        if let Body::Child { child, .. } = &mut self.body {
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    fn send_kill(&mut self) -> Result<()> {
+        match &mut self.body {
+            Body::Child { child, .. } => child.kill()?,
+            Body::Fork { id, .. } => drop(host(&self.log)?.connect(&json!({"kill": id}))?),
+        }
         Ok(())
     }
 
@@ -158,25 +192,35 @@ impl Process {
 
     /// Closes the cell's input and waits until the process is gone.
     pub(crate) fn hang_up(&mut self, limit: Duration) -> Result<()> {
-        self.input = None;
+        match &mut self.body {
+            Body::Child { input, .. } => *input = None,
+            Body::Fork { stream, .. } => stream.shutdown(Shutdown::Write)?,
+        }
         self.ended(limit)
     }
 
     fn ended(&mut self, limit: Duration) -> Result<()> {
-        // The reader thread holds the sending end until the process has closed its output.
+        self.output_ended(limit)?;
+        if let Body::Child { child, .. } = &mut self.body {
+            let status = child.wait()?;
+            if !status.success() {
+                bail!("{}: ended with {status}; its log ends with: {}", self.name, self.log_tail());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the process has closed its output, which it does by ending: the reader thread holds the other end of
+    /// the events until then.
+    fn output_ended(&self, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         loop {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => bail!("{}: still runs {limit:?} after it was stopped", self.name),
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
-        let status = self.child.wait()?;
-        if !status.success() {
-            bail!("{}: ended with {status}; its log ends with: {}", self.name, self.log_tail());
-        }
-        Ok(())
     }
 
     /// The last lines of its log.
@@ -187,7 +231,10 @@ impl Process {
     }
 
     fn write(&mut self, value: &Value) -> Result<()> {
-        let input = self.input.as_mut().with_context(|| format!("{}: input is closed", self.name))?;
+        let input: &mut dyn Write = match &mut self.body {
+            Body::Child { input, .. } => input.as_mut().with_context(|| format!("{}: input is closed", self.name))?,
+            Body::Fork { stream, .. } => stream,
+        };
         writeln!(input, "{value}").and_then(|()| input.flush()).with_context(|| format!("{}: is gone", self.name))
     }
 }
@@ -195,9 +242,47 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Errors mean that it is gone already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        drop(self.send_kill());
+        if let Body::Child { child, .. } = &mut self.body {
+            drop(child.wait());
+        }
     }
+}
+
+/// The host, started by the first who needs it; its socket stands beside the logs.
+fn host(log: &Path) -> Result<&'static Host> {
+    static HOST: OnceLock<Result<Host, String>> = OnceLock::new();
+    let folder = log.parent().context("a log outside of all folders")?;
+    let host = HOST.get_or_init(|| Host::start(folder).map_err(|error| format!("{error:#}")));
+    host.as_ref().map_err(|error| anyhow!("the reference's host does not start: {error}"))
+}
+
+impl Host {
+    fn start(folder: &Path) -> Result<Self> {
+        let socket = folder.join("host.sock");
+        let mut command = reference::script("cell_node.py");
+        command.arg("--host").arg(&socket).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.process_group(0).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
+        anyhow::ensure!(line.contains("host"), "it said {line:?}");
+        Ok(Self { socket, _child: child })
+    }
+
+    fn connect(&self, wish: &Value) -> Result<UnixStream> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        writeln!(stream, "{wish}")?;
+        Ok(stream)
+    }
+}
+
+/// The first line, and nothing of what follows.
+fn first_line(stream: &mut UnixStream) -> Result<Value> {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    Ok(serde_json::from_slice(&line)?)
 }
 
 impl Awaited {

@@ -37,8 +37,8 @@ fn depart(net: &mut Network<'_>, end: impl FnOnce(&mut super::super::process::Pr
         ensure!(answer["met"] == true, "{} heard no goodbye", net.label(*neighbour));
         net.wait_peer(*neighbour, leaf, false)?;
     }
-    let direct = neighbours.contains(&0);
-    let code = if direct { ReturnCode::TARGET_UNREACHABLE } else { ReturnCode::COMM_ERROR };
+    // Where another neighbour is on the way, that one finds out.
+    let code = if neighbours == [0] { ReturnCode::TARGET_UNREACHABLE } else { ReturnCode::COMM_ERROR };
     messages::expect_code(net, 0, net.fqcn(leaf), topic::ECHO, code.as_str())?;
     net.start(leaf)?;
     messages::request(net, 0, leaf)?;

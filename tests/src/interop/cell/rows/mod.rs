@@ -14,12 +14,18 @@ use super::plan::{DEEP, PAIR, Plan, Role};
 pub(crate) use certificates::rejections;
 pub(crate) use program::program_rows;
 
+/// What shows a property of a running network.
+type Show = dyn Fn(&mut Network<'_>) -> Result<()>;
+
+/// What builds what it needs and shows a property of it.
+type ShowAlone = dyn Fn(&Kits) -> Result<()> + Send;
+
 /// A property of a running network. Rows leave the network as they found it.
 pub(crate) struct Row {
     /// For the table.
     pub(crate) name: String,
     /// Shows it.
-    pub(crate) run: Box<dyn Fn(&mut Network<'_>) -> Result<()>>,
+    pub(crate) run: Box<Show>,
 }
 
 /// A property that builds what it needs by itself.
@@ -27,7 +33,7 @@ pub(crate) struct LoneRow {
     /// For the table.
     pub(crate) name: String,
     /// Shows it.
-    pub(crate) run: Box<dyn Fn(&Kits) -> Result<()> + Send>,
+    pub(crate) run: Box<ShowAlone>,
 }
 
 fn row(name: impl Into<String>, run: impl Fn(&mut Network<'_>) -> Result<()> + 'static) -> Row {

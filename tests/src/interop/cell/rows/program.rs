@@ -24,7 +24,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The rows of the program.
 pub(crate) fn program_rows() -> Vec<(String, LoneRow)> {
-    let rows: [(&str, &str, fn(&Kits) -> Result<()>); 7] = [
+    type Row = (&'static str, &'static str, fn(&Kits) -> Result<()>);
+    let rows: [Row; 7] = [
         ("PR", "fedcell send to a server of the reference: bytes, objects, sealed, many", send),
         ("PRP", "fedcell send to a site of the reference, through its server", send_through),
         ("PR", "fedcell send: exit codes", exit_codes),
@@ -138,6 +139,9 @@ fn net(kits: &Kits) -> Result<()> {
 fn asked(kits: &Kits) -> Result<()> {
     let (mut server, url) = reference_server(kits)?;
     let _site = Program::start(kits, "site-1", &["--fqcn", "site-1", "--root-url", &url])?;
+    // The reference says READY before it counts a peer as connected.
+    let met = server.call("wait_peer", json!({"fqcn": "site-1", "up": true, "timeout": 10.0}))?;
+    ensure!(met["met"] == true, "the site is not connected");
     let mut ask = |what: &str, arguments: Value| -> Result<Value> {
         Ok(server.call("ask", json!({"what": what, "arguments": arguments, "timeout": 20.0}))?["result"].take())
     };
