@@ -132,7 +132,7 @@ impl Cell {
     ///
     /// The reply is sent by the first poll; the rest is a wait while the connection has more to send than it should.
     pub async fn reply(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
-        self.endpoint.answer(reply_to, reply, None).await
+        self.endpoint.answer(reply_to, reply).await
     }
 
     /// Connects to another root from now on: connections to cells on the server are closed, and `url` is dialled. Nothing

@@ -19,6 +19,8 @@ use crate::events::CellEvent;
 struct Feed {
     endpoint: Endpoint,
     connection: ConnectionId,
+    /// What leaves for this peer, replies to it above all.
+    own: Arc<Outbox>,
     /// Queues that got more than they should from the last frames.
     crowded: Vec<Arc<Outbox>>,
     lane: Option<Arc<RequestLane>>,
@@ -42,7 +44,9 @@ impl Receiver for Feed {
     /// takes nothing, or handlers that never end, hold it up for a while only.
     async fn ready(&mut self) {
         let patience = self.endpoint.limits().patience;
-        for outbox in self.crowded.drain(..) {
+        // A peer that asks without taking the answers is asked to stop here, and not by its handlers: those wait for
+        // nobody, since they are few and there for all peers.
+        for outbox in self.crowded.drain(..).chain([self.own.clone()]) {
             while outbox.is_crowded() && outbox.idle() < patience {
                 let _ = timeout(patience, outbox.room()).await;
             }
@@ -85,7 +89,8 @@ impl Endpoint {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);
         });
-        let mut feed = Feed { endpoint: self.clone(), connection: id, crowded: Vec::new(), lane: None };
+        let mut feed =
+            Feed { endpoint: self.clone(), connection: id, own: outbox.clone(), crowded: Vec::new(), lane: None };
         let end = tokio::select! {
             biased;
             end = read_loop(link.reading, limits.frames, &mut feed) => end,

@@ -16,6 +16,7 @@ use super::state::Effects;
 use super::{Endpoint, Incoming};
 use crate::backbone::{ConnectorUse, Planned};
 use crate::cell::Cell;
+use crate::connection::Outbox;
 use crate::dispatch::{Waiting, Work};
 use crate::events::CellEvent;
 use crate::handler::{Answer, HandlerFuture, Request};
@@ -111,7 +112,7 @@ impl Endpoint {
         let reply_to = Arc::new(reply_to);
         let Some(handler) = self.handler(reply_to.channel(), reply_to.topic()) else {
             tracing::debug!(channel = reply_to.channel(), topic = reply_to.topic(), "no handler");
-            self.answer_or_log(&reply_to, Reply::no_handler(), None).await;
+            self.answer_or_log(&reply_to, Reply::no_handler(), None);
             return;
         };
         let started = Instant::now();
@@ -128,29 +129,39 @@ impl Endpoint {
             }
             None => Reply::failed(ReturnCode::PROCESS_EXCEPTION, ""),
         };
-        self.answer_or_log(&reply_to, reply, Some(took)).await;
+        self.answer_or_log(&reply_to, reply, Some(took));
     }
 
-    async fn answer_or_log(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) {
-        if let Err(failure) = self.answer(reply_to, reply, took).await {
+    /// Sends the reply of a handler; the reader of the connection sees to it that not too many are on their way.
+    fn answer_or_log(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) {
+        if let Err(failure) = self.send_answer(reply_to, reply, took).0 {
             tracing::debug!(to = %reply_to.origin(), %failure, "a reply could not be sent");
         }
     }
 
-    /// Sends a reply, if one is expected, and waits while its connection has more to send than it should. `took` is how
-    /// long the handler took, for the statistics.
-    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) -> Result<(), Failure> {
-        let (sent, crowded) = self.drive(|core, now| {
+    /// Sends a reply, if one is expected, and waits while its connection has more to send than it should.
+    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
+        let (sent, crowded) = self.send_answer(reply_to, reply, None);
+        for outbox in crowded {
+            outbox.room().await;
+        }
+        sent
+    }
+
+    /// `took` is how long the handler took, for the statistics.
+    fn send_answer(
+        &self,
+        reply_to: &ReplyTo,
+        reply: Reply,
+        took: Option<Duration>,
+    ) -> (Result<(), Failure>, Vec<Arc<Outbox>>) {
+        self.drive(|core, now| {
             let exchange = core.node.exchange_mut();
             if let Some(took) = took {
                 exchange.note_handled(reply_to, took);
             }
             exchange.send_reply(now, reply_to, reply)
-        });
-        for outbox in crowded {
-            outbox.room().await;
-        }
-        sent
+        })
     }
 }
 
