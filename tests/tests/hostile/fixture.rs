@@ -11,6 +11,7 @@ use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::message::{Message, Payload, RequestHead};
 use fedcell_protocol_defs::cell::{Channel, PayloadEncoding};
+use fedcell_protocol_defs::frame::{FrameType, PrefixLayout};
 use fedcell_tests::bench::cell::column::{Column, Overhead, Peer, dialler, listener};
 use fedcell_tests::bench::cell::kit::Kits;
 use fedcell_tests::bench::cell::process::Config;
@@ -166,8 +167,18 @@ pub(crate) fn is_closed_within(stream: &mut TcpStream, limit: Duration) -> bool 
     }
 }
 
+/// The next message that arrives, or why none does; heartbeats are passed over.
+pub(crate) fn read_message(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    loop {
+        let frame = read_frame(stream)?;
+        if frame[PrefixLayout::TYPE_OFFSET] == FrameType::DATA.get() {
+            return Ok(frame);
+        }
+    }
+}
+
 /// One frame that arrives, or why none does.
-pub(crate) fn read_frame(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
+fn read_frame(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut frame = vec![0; 16];
     stream.read_exact(&mut frame)?;
     let length = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;

@@ -9,7 +9,7 @@ use fedcell_tests::raw::hello;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{Fixture, read_frame, request, say};
+use crate::fixture::{Fixture, read_message, request, say};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -74,12 +74,10 @@ fn an_origin_outside_the_peers_own_subtree_reaches_no_handler() {
 fn replies_that_nobody_asked_for_change_nothing() {
     let mut fixture = Fixture::clear();
     let mut attacker = fixture.known_as("site-2");
-    let reply = |frame: Vec<u8>| frame.windows(3).position(|at| at == b"req").map(|_| frame.clone());
     let asked = request("site-2", "site-2", "echo", Some("11111111-2222-4333-8444-555555555555"), b"payload");
     // The answer to a real request, sent back as if it were one of the victim's own requests answered.
     attacker.write_all(&asked).unwrap();
-    let answer = read_frame(&mut attacker).unwrap();
-    assert!(reply(answer.clone()).is_none_or(|answer| !answer.is_empty()));
+    let answer = read_message(&mut attacker).unwrap();
     for _ in 0..1000 {
         attacker.write_all(&answer).unwrap();
     }
@@ -91,6 +89,6 @@ fn replies_that_nobody_asked_for_change_nothing() {
 fn assert_alive(stream: &mut TcpStream) {
     let id = "99999999-2222-4333-8444-555555555555";
     stream.write_all(&request("site-2", "site-2", "echo", Some(id), b"alive")).unwrap();
-    let answer = read_frame(stream).expect("an answer");
+    let answer = read_message(stream).expect("an answer");
     assert!(answer.ends_with(b"alive"), "the answer is the echo");
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::count::Count;
-use super::{Config, nanoseconds_since, now, number};
+use super::{Config, Obey, nanoseconds_since, now, number};
 
 const PREFIX: usize = 16;
 const KIND: usize = 7;
@@ -55,28 +55,6 @@ impl Peer {
             (None, None) => bail!("a peer listens or dials"),
         }
         Ok(peer)
-    }
-
-    /// Does what one command asks for.
-    ///
-    /// # Errors
-    ///
-    /// If the command is not known, its arguments do not fit, or the connection ends.
-    pub async fn obey(&mut self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
-        match name {
-            "round_trip" => self.round_trip(number(arguments, "size")?, number(arguments, "count")?).await,
-            "outstanding" => {
-                let count = number(arguments, "count")?;
-                self.outstanding(number(arguments, "size")?, count, number(arguments, "outstanding")?).await
-            }
-            "expect" => {
-                self.count.expect(number(arguments, "count")? as u64);
-                Ok(json!({}))
-            }
-            "counted" => Ok(self.count.counted(Duration::from_secs(number(arguments, "timeout")? as u64)).await),
-            "one_way" => self.one_way(number(arguments, "size")?, number(arguments, "count")?).await,
-            other => bail!("the bare column knows no {other:?}"),
-        }
     }
 
     fn stream(&mut self) -> anyhow::Result<&mut TcpStream> {
@@ -132,6 +110,25 @@ impl Peer {
         }
         stream.write_all_buf(&mut batch).await?;
         Ok(json!({"started": started}))
+    }
+}
+
+impl Obey for Peer {
+    async fn obey(&mut self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
+        match name {
+            "round_trip" => self.round_trip(number(arguments, "size")?, number(arguments, "count")?).await,
+            "outstanding" => {
+                let count = number(arguments, "count")?;
+                self.outstanding(number(arguments, "size")?, count, number(arguments, "outstanding")?).await
+            }
+            "expect" => {
+                self.count.expect(number(arguments, "count")? as u64);
+                Ok(json!({}))
+            }
+            "counted" => Ok(self.count.counted(Duration::from_secs(number(arguments, "timeout")? as u64)).await),
+            "one_way" => self.one_way(number(arguments, "size")?, number(arguments, "count")?).await,
+            other => bail!("the bare column knows no {other:?}"),
+        }
     }
 }
 

@@ -65,25 +65,38 @@ pub fn main(arguments: &[String]) -> anyhow::Result<()> {
     let [column, config] = arguments else { bail!("a peer needs a column and a configuration") };
     let config = Config::from_json(&serde_json::from_str(config)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    match column.as_str() {
-        "bare" => {
-            let mut peer = runtime.block_on(bare::Peer::start(&config))?;
-            serve(config.listen.as_deref(), |name, arguments| runtime.block_on(peer.obey(name, arguments)))
-        }
-        "ours" => {
-            let peer = runtime.block_on(ours::Peer::start(&config))?;
+    // In a task, as an application would, and not on the thread that waits for the runtime.
+    let task = match column.as_str() {
+        "bare" => runtime.spawn(async move { serve(bare::Peer::start(&config).await?, config.listen).await }),
+        "ours" => runtime.spawn(async move {
+            let peer = ours::Peer::start(&config).await?;
             let url = peer.url();
-            serve(url.as_deref(), |name, arguments| runtime.block_on(peer.obey(name, arguments)))
-        }
+            serve(peer, url).await
+        }),
         other => bail!("no peers of column {other:?}"),
-    }
+    };
+    runtime.block_on(task)?
 }
 
-fn serve(url: Option<&str>, mut obey: impl FnMut(&str, &Value) -> anyhow::Result<Value>) -> anyhow::Result<()> {
+/// What does the work of a command.
+trait Obey {
+    /// Does what one command asks for.
+    fn obey(&mut self, name: &str, arguments: &Value) -> impl Future<Output = anyhow::Result<Value>> + Send;
+}
+
+async fn serve(mut peer: impl Obey, url: Option<String>) -> anyhow::Result<()> {
     tell(&json!({"event": "ready", "url": url}))?;
-    for line in std::io::stdin().lock().lines() {
-        let command: Value = serde_json::from_str(&line?)?;
-        let answer = match obey(command["do"].as_str().unwrap_or_default(), &command) {
+    let (sender, mut lines) = tokio::sync::mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(line) = lines.recv().await {
+        let command: Value = serde_json::from_str(&line)?;
+        let answer = match peer.obey(command["do"].as_str().unwrap_or_default(), &command).await {
             Ok(mut results) => {
                 results["event"] = json!("done");
                 results

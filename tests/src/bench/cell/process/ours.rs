@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::count::Count;
-use super::{Config, nanoseconds_since, now, number};
+use super::{Config, Obey, nanoseconds_since, now, number};
 
 /// The channel of all requests: one that the reference sends plainly, too.
 const PLAIN: Channel<'static> = Channel::SERVER_MAIN;
@@ -23,6 +23,8 @@ const SERVER: &str = "server";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Size of the chunks of a large transfer, that of the reference's streams.
 const CHUNK: usize = stream::Defaults::CHUNK_SIZE;
+/// Chunks on their way at a time. What the system holds of a connection, up to tens of megabytes, delays all else on it.
+const WINDOW: usize = 2;
 
 /// A cell and what its handlers count.
 #[derive(Debug)]
@@ -60,29 +62,6 @@ impl Peer {
         let is_listener =
             |purpose: &ConnectorUse| matches!(purpose, ConnectorUse::ExternalListener | ConnectorUse::InternalListener);
         self.cell.connectors().into_iter().find(|connector| is_listener(&connector.purpose)).map(|found| found.url)
-    }
-
-    /// Does what one command asks for.
-    ///
-    /// # Errors
-    ///
-    /// If the command is not known, its arguments do not fit, or a request fails.
-    pub async fn obey(&self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
-        let size = || number(arguments, "size");
-        let count = || number(arguments, "count");
-        match name {
-            "round_trip" => Ok(json!({"nanoseconds": self.round_trips(size()?, count()?).await?})),
-            "outstanding" => self.outstanding(size()?, count()?, number(arguments, "outstanding")?).await,
-            "expect" => {
-                self.count.expect(count()? as u64);
-                Ok(json!({}))
-            }
-            "counted" => Ok(self.count.counted(Duration::from_secs(number(arguments, "timeout")? as u64)).await),
-            "one_way" => self.one_way(size()?, count()?).await,
-            "blocked" => self.blocked(number(arguments, "handlers")?, number(arguments, "milliseconds")? as u64).await,
-            "during_bulk" => self.during_bulk(size()?).await,
-            other => bail!("our column knows no {other:?}"),
-        }
     }
 
     async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
@@ -143,20 +122,28 @@ impl Peer {
     }
 
     /// Small requests, one every 2 ms at most, for as long as the chunks of one large transfer are on their way: on the
-    /// channel and in the size of a stream's chunks, as fast as the connection takes them.
+    /// channel and in the size of a stream's chunks, a few of them waiting for their answer at a time.
     async fn during_bulk(&self, size: usize) -> anyhow::Result<Value> {
         let chunks = size.div_ceil(CHUNK);
         let cell = self.cell.clone();
         let transfer = tokio::spawn(async move {
             let started = Instant::now();
             let chunk = Bytes::from(vec![0; CHUNK]);
-            for _ in 0..chunks {
-                let fire = cell.fire(SERVER, stream::Channel::STREAM, stream::Topic::DATA);
-                fire.payload(chunk.clone()).send().await?;
+            let mut waiting = JoinSet::new();
+            for number in 0..chunks {
+                // What arrives last ends the transfer; its receiver lets go of all of it.
+                let topic = stream::Topic::DATA;
+                let request = cell.request(SERVER, stream::Channel::STREAM, topic).header("last", number + 1 == chunks);
+                waiting.spawn(request.payload(chunk.clone()).timeout(PATIENCE).send());
+                if waiting.len() == WINDOW
+                    && let Some(answered) = waiting.join_next().await
+                {
+                    answered??.success()?;
+                }
             }
-            // The chunks of one connection keep their order; the last one is asked for.
-            let last = cell.request(SERVER, stream::Channel::STREAM, stream::Topic::DATA);
-            last.payload(chunk).timeout(PATIENCE).send().await?.success()?;
+            while let Some(answered) = waiting.join_next().await {
+                answered??.success()?;
+            }
             anyhow::Ok(started.elapsed().as_secs_f64())
         });
         let mut times = Vec::new();
@@ -165,6 +152,26 @@ impl Peer {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         Ok(json!({"nanoseconds": times, "seconds": transfer.await??}))
+    }
+}
+
+impl Obey for Peer {
+    async fn obey(&mut self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
+        let size = || number(arguments, "size");
+        let count = || number(arguments, "count");
+        match name {
+            "round_trip" => Ok(json!({"nanoseconds": self.round_trips(size()?, count()?).await?})),
+            "outstanding" => self.outstanding(size()?, count()?, number(arguments, "outstanding")?).await,
+            "expect" => {
+                self.count.expect(count()? as u64);
+                Ok(json!({}))
+            }
+            "counted" => Ok(self.count.counted(Duration::from_secs(number(arguments, "timeout")? as u64)).await),
+            "one_way" => self.one_way(size()?, count()?).await,
+            "blocked" => self.blocked(number(arguments, "handlers")?, number(arguments, "milliseconds")? as u64).await,
+            "during_bulk" => self.during_bulk(size()?).await,
+            other => bail!("our column knows no {other:?}"),
+        }
     }
 }
 
@@ -187,11 +194,9 @@ fn register(cell: &Cell, count: &Arc<Count>) {
     cell.handle(stream::Channel::STREAM, stream::Topic::DATA, move |request: Request| {
         let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.push(request.bytes());
-        if request.is_reply_expected() {
+        if request.headers().flag("last").is_ok_and(|last| last == Some(true)) {
             kept.clear();
         }
-        core::future::ready(
-            request.is_reply_expected().then(|| fedcell_cell::proto::request::Body::bytes(Bytes::new())),
-        )
+        core::future::ready(fedcell_cell::proto::request::Body::bytes(Bytes::new()))
     });
 }
