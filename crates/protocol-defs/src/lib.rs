@@ -53,6 +53,7 @@ const GROUPS: &[&registry::Group] = &[
     cell::NetKey::GROUP,
     cell::NetConnectorKey::GROUP,
     cell::NetConnectorType::GROUP,
+    cell::NetUrlUse::GROUP,
     cell::NetConfigKey::GROUP,
     cell::StatsPool::GROUP,
     cell::StatsCounter::GROUP,

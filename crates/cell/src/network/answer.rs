@@ -8,7 +8,7 @@ use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::stats::{HistogramMode, Table};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{
-    NetChannel, NetConfigKey, NetConnectorKey, NetConnectorType, NetKey, NetTopic, ReturnCode, StatsPool,
+    NetChannel, NetConfigKey, NetConnectorKey, NetConnectorType, NetKey, NetTopic, NetUrlUse, ReturnCode, StatsPool,
 };
 use fedcell_protocol_defs::config::{CommConfigKey, ConnectionSecurity, Scheme, Setting};
 
@@ -147,14 +147,14 @@ async fn url_use(cell: &Cell, request: &Request) -> Result<Reply, HandlerError> 
     let url = request.value()?;
     let url = url.as_str().unwrap_or_default();
     let is_it = |info: &ConnectorInfo| info.url == url;
-    let mine = cell.connectors().iter().find(|info| is_it(info)).map_or("none", |info| match info.purpose {
-        ConnectorUse::InternalListener => "int_listen",
-        ConnectorUse::ExternalListener => "ext_listen",
-        ConnectorUse::RootConnector => "bb_ext_connect",
-        ConnectorUse::ParentConnector => "int_connect",
-        ConnectorUse::AdhocConnector(_) => "adhoc_connect",
+    let mine = cell.connectors().iter().find(|info| is_it(info)).map_or(NetUrlUse::NONE, |info| match info.purpose {
+        ConnectorUse::InternalListener => NetUrlUse::INT_LISTEN,
+        ConnectorUse::ExternalListener => NetUrlUse::EXT_LISTEN,
+        ConnectorUse::RootConnector => NetUrlUse::BB_EXT_CONNECT,
+        ConnectorUse::ParentConnector => NetUrlUse::INT_CONNECT,
+        ConnectorUse::AdhocConnector(_) => NetUrlUse::ADHOC_CONNECT,
     });
-    let mut told = Map::from([(cell.address().as_str(), mine)]);
+    let mut told = Map::from([(cell.address().as_str(), mine.as_str())]);
     for (name, outcome) in spread::ask(cell, NetTopic::URL_USE, request.body()).await {
         match spread::success(outcome) {
             Ok(response) => match response.value()? {

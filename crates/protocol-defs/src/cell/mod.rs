@@ -32,6 +32,6 @@ pub use header::{HeaderKey, HeaderPrefix};
 pub use identity::{CertChannel, CertKey, CertTopic, Envelope, IdentityKey};
 pub use message::{ErrorText, MessageType, PayloadEncoding, ReturnCode, ReturnReason};
 pub use network::{
-    NetChannel, NetCommand, NetConfigKey, NetConnectorKey, NetConnectorType, NetKey, NetTopic, StatsCounter, StatsMode,
-    StatsPool,
+    NetChannel, NetCommand, NetConfigKey, NetConnectorKey, NetConnectorType, NetKey, NetTopic, NetUrlUse, StatsCounter,
+    StatsMode, StatsPool,
 };

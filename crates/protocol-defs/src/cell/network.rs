@@ -193,6 +193,24 @@ wire_table! {
 }
 
 wire_table! {
+    /// What a cell uses a URL for: the values in the reply to `url_use`.
+    names NetUrlUse(str) in "cell.net_url_use";
+
+    /// It listens there for the cells below it.
+    INT_LISTEN = "int_listen", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+    /// It listens there for the outside.
+    EXT_LISTEN = "ext_listen", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+    /// It dials the root there.
+    BB_EXT_CONNECT = "bb_ext_connect", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+    /// It dials its parent there.
+    INT_CONNECT = "int_connect", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+    /// It dials another cell directly there.
+    ADHOC_CONNECT = "adhoc_connect", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+    /// Nothing.
+    NONE = "none", from "literal:nvflare.fuel.f3.cellnet.net_agent";
+}
+
+wire_table! {
     /// Keys of the reply to `comm_config`.
     names NetConfigKey(str) in "cell.net_config_key";
 
