@@ -12,7 +12,7 @@ backbone connection; `parent_security` of the connection to the parent; `credent
 `identities` (address to certificate name); `unchecked` if the cell shall not look at its own certificate first, so that
 the other end has to turn it away.
 
-Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `wait_peer`, `wait_count`, `wait_byes`,
+Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `watch`, `wait_peer`, `wait_count`, `wait_byes`,
 `wait_attempts`, `ask`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
 `node` in `tests/src/interop/cell` is the same program on our side.
 
@@ -126,6 +126,7 @@ class Node:
         self.received = {}
         self.seen = []
         self.kept = []
+        self.passed = []
         self.byes = 0
         self.attempts = 0
         self.last_failure = ""
@@ -319,6 +320,18 @@ class Node:
         codes = {target: reply.get_header(Key.RETURN_CODE) for target, reply in replies.items()}
         return {"replies": {target: {**digest(reply.payload), "code": codes[target]} for target, reply in replies.items()}}
 
+    def watch(self, channel, topic):
+        """Notes what of that topic comes in, as it comes, whoever it is for."""
+        self.cell.add_incoming_filter(channel, topic, self._pass)
+        return {}
+
+    def _pass(self, message):
+        record = digest(message.payload or b"")
+        record["destination"] = message.get_header(Key.DESTINATION)
+        record["encrypted"] = bool(message.get_header(Key.ENCRYPTED, False))
+        self.passed.append(record)
+        return None
+
     def release(self):
         """Answers every kept request with its payload."""
         with self.changed:
@@ -358,6 +371,7 @@ class Node:
             "received": received,
             "peers": sorted(self.cell.agents),
             "seen": list(self.seen),
+            "passed": list(self.passed),
             "byes": self.byes,
             "attempts": self.attempts,
             "waiting": len(self.cell.waiters),

@@ -22,7 +22,7 @@ use super::Outcome;
 use crate::Options;
 use kits::Kits;
 use network::Network;
-use plan::{Plan, SHAPES, Security};
+use plan::{PAIR, Plan, SHAPES, Security};
 use rows::LoneRow;
 
 pub(crate) use node::main as node_main;
@@ -90,9 +90,10 @@ pub fn run(options: Options) -> Outcome {
 fn jobs(quick: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
     for shape in SHAPES {
-        for security in [Security::Mtls, Security::Clear] {
+        for security in [Security::Mtls, Security::Clear, Security::Tls] {
             let members = if quick { shape.quick } else { shape.members };
-            if quick && security == Security::Clear {
+            // One-way TLS differs on a connection, not in a network: the pairs show it.
+            if (quick && security != Security::Mtls) || (security == Security::Tls && shape.name != PAIR.name) {
                 continue;
             }
             jobs.extend(members.iter().map(|members| Job::Network(Plan { shape, members, security })));

@@ -115,6 +115,8 @@ pub(crate) const SHAPES: &[&Shape] = &[&PAIR, &CHAIN, &JOBS, &DEEP, &TREE];
 pub(crate) enum Security {
     /// Plain TCP; the certificates serve sealed messages only.
     Clear,
+    /// TLS with a certificate of the listening side.
+    Tls,
     /// TLS with certificates on both sides.
     Mtls,
 }
@@ -124,6 +126,7 @@ impl Security {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Clear => "clear",
+            Self::Tls => "tls",
             Self::Mtls => "mtls",
         }
     }

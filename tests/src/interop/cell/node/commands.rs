@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use fedcell_cell::proto::filter::{Place, Verdict};
+use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
 use fedcell_cell::proto::headers::HeaderMap;
+use fedcell_cell::proto::message::Message;
 use fedcell_cell::proto::request::Reply;
 use fedcell_cell::{Answer, Cell, HandlerError, Request, RequestError, Response};
 use fedcell_protocol_defs::cell::{Channel, HeaderKey, ReturnCode, Topic};
@@ -35,15 +36,10 @@ enum Kind {
 impl Node {
     pub(super) fn new(cell: Cell, state: Arc<State>) -> Self {
         let byes = Arc::clone(&state);
-        cell.filter(
-            Place::Incoming,
-            Channel::CELLNET,
-            Topic::BYE,
-            move |_: &fedcell_cell::proto::filter::FilterContext<'_>, _: &mut fedcell_cell::proto::message::Message| {
-                byes.change(|facts| facts.byes += 1);
-                Verdict::Pass
-            },
-        );
+        cell.filter(Place::Incoming, Channel::CELLNET, Topic::BYE, move |_: &FilterContext<'_>, _: &mut Message| {
+            byes.change(|facts| facts.byes += 1);
+            Verdict::Pass
+        });
         Self { cell, state }
     }
 
@@ -66,6 +62,7 @@ impl Node {
             "fire" => self.fire(command).await,
             "queue" => self.queue(command),
             "release" => self.release().await,
+            "watch" => self.watch(command),
             "wait_peer" => self.wait_peer(command).await,
             "wait_count" => self.wait_count(command).await,
             "wait_byes" => self.wait_byes(command).await,
@@ -174,6 +171,19 @@ impl Node {
         Ok(json!({"released": released, "failures": failures}))
     }
 
+    fn watch(&self, command: &Value) -> Result<Value> {
+        let (channel, topic) = route(command)?;
+        let state = Arc::clone(&self.state);
+        self.cell.filter(Place::Incoming, channel, topic, move |_: &FilterContext<'_>, message: &mut Message| {
+            let mut record = payload::tell_raw(&message.payload).unwrap_or_default();
+            record["destination"] = json!(message.headers.text(HeaderKey::DESTINATION).ok().flatten());
+            record["encrypted"] = json!(message.headers.flag(HeaderKey::ENCRYPTED).ok().flatten().unwrap_or(false));
+            state.change(|facts| facts.passed.push(record));
+            Verdict::Pass
+        });
+        Ok(json!({}))
+    }
+
     async fn wait_peer(&self, command: &Value) -> Result<Value> {
         let peer = text(command, "fqcn")?;
         let up = command["up"] != false;
@@ -212,7 +222,8 @@ impl Node {
                 .into_iter()
                 .map(|((channel, topic), messages)| json!({"channel": channel, "topic": topic, "messages": messages}));
             json!({
-                "received": received.collect::<Vec<_>>(), "peers": peers, "seen": facts.seen, "byes": facts.byes,
+                "received": received.collect::<Vec<_>>(), "peers": peers, "seen": facts.seen,
+                "passed": facts.passed, "byes": facts.byes,
                 "attempts": facts.attempts, "waiting": waiting,
             })
         })

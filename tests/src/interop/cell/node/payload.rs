@@ -39,6 +39,11 @@ pub(super) fn tell_received(headers: &HeaderMap, payload: &Payload) -> Result<Va
     tell_encoded(encoding, payload)
 }
 
+/// What a payload is as it travels, whatever it means.
+pub(super) fn tell_raw(payload: &Payload) -> Result<Value> {
+    tell_encoded(PayloadEncoding::BYTES, payload)
+}
+
 fn tell_encoded(encoding: PayloadEncoding<'_>, payload: &Payload) -> Result<Value> {
     Ok(match encoding {
         PayloadEncoding::NONE => json!({"encoding": "none", "len": 0}),

@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) seen: Vec<String>,
     /// Requests to be answered later.
     pub(super) kept: Vec<(ReplyTo, Body)>,
+    /// Messages that came in while they were watched, for this cell or another.
+    pub(super) passed: Vec<Value>,
     /// Goodbyes of neighbours.
     pub(super) byes: u64,
     /// Attempts to connect, from here or from there, that came to nothing.

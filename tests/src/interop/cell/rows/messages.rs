@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, ensure};
-use fedcell_protocol_defs::cell::ReturnCode;
+use fedcell_protocol_defs::cell::{Envelope, ReturnCode};
 use serde_json::{Value, json};
 
 use super::super::network::{CHANNEL, Network, REFUSAL, topic};
 use super::super::process::Maker;
+
+/// The seat at which messages are watched that pass.
+pub(super) const WATCHED: usize = 1;
 
 /// An address that is valid and that nobody bears.
 const NOBODY: &str = "site-9";
@@ -151,6 +154,39 @@ pub(super) fn sealed(net: &mut Network<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Who passes a sealed message on sees that it is one, and not what is in it.
+pub(super) fn sealed_on_the_way(net: &mut Network<'_>) -> Result<()> {
+    const TOPIC: &str = "sealed on the way";
+    const SIZE: usize = 4096;
+    let leaf = net.leaf();
+    for seat in [0, leaf] {
+        net.call(seat, "handle", json!({"channel": CHANNEL, "topic": TOPIC, "kind": "echo"}))?;
+    }
+    net.call(WATCHED, "watch", json!({"channel": CHANNEL, "topic": TOPIC}))?;
+    for (from, to) in [(leaf, 0), (0, leaf)] {
+        let before = passed(net, WATCHED)?.len();
+        let target = net.fqcn(to);
+        let command = json!({
+            "targets": [target], "channel": CHANNEL, "topic": TOPIC, "payload": {"random": SIZE}, "timeout": 15.0, "secure": true,
+        });
+        let answer = net.call(from, "request", command)?;
+        same(&answer["sent"], &answer["replies"][target])?;
+        let passed = passed(net, WATCHED)?.split_off(before);
+        ensure!(passed.len() == 2, "{} messages passed, expected request and reply", passed.len());
+        for message in passed {
+            ensure!(message["encrypted"] == true, "it passed in clear: {message}");
+            ensure!(message["len"] == SIZE + Envelope::OVERHEAD, "{} bytes passed", message["len"]);
+            ensure!(message["sha256"] != answer["sent"]["sha256"], "the payload itself passed");
+        }
+    }
+    Ok(())
+}
+
+fn passed(net: &mut Network<'_>, seat: usize) -> Result<Vec<Value>> {
+    let mut report = net.call(seat, "report", json!({}))?;
+    serde_json::from_value(report["passed"].take()).context("no list of what passed")
 }
 
 /// What cannot be done is answered with the code that says why, at once.

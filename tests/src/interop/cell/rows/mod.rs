@@ -58,6 +58,10 @@ pub(crate) fn rows(plan: &Plan, quick: bool) -> Vec<Row> {
         rows.push(row("payloads of every kind and size up to 16 MiB", messages::sizes));
         rows.push(row("another message for each target", messages::multi));
     }
+    let on_the_way = plan.way(plan.shape.seats.len() - 1, 0);
+    if on_the_way.contains(&plan.shape.seats[messages::WATCHED].fqcn) && on_the_way.len() > 2 {
+        rows.push(row("sealed messages as a relay sees them", messages::sealed_on_the_way));
+    }
     if !pair {
         rows.push(row("every cell reaches every other, by the shortest way", messages::all_pairs));
     }
