@@ -6,6 +6,7 @@ The commands are those of the Rust peers (tests/src/bench/cell/peer/), so that e
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -82,7 +83,20 @@ class Peer:
         if config.get("dial"):
             while not self.cell.core_cell.agents:
                 time.sleep(0.005)
+        elif config.get("listen"):
+            self.wait_for_listener(config["listen"])
         tell(event="ready", url=self.cell.get_internal_listener_url() if config.get("relay") else config.get("listen"))
+
+    @staticmethod
+    def wait_for_listener(url):
+        """Start returns before the listener is bound."""
+        host, port = url.split("://")[1].split(":")
+        while True:
+            try:
+                socket.create_connection((host, int(port))).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.005)
 
     def echo(self, message):
         return make_reply(ReturnCode.OK, body=message.payload)
