@@ -33,7 +33,9 @@ mod rate;
 mod server;
 
 pub use client::{ClientChallenge, ClientParty, VerifiedServer};
-pub use message::{ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, RegistrationClaim, SigningFailed};
+pub use message::{
+    ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, RegistrationClaim, SigningFailed,
+};
 pub use rate::Rate;
 pub use server::{ChallengeLimits, ServerChallenge, VerifiedClient};
 
