@@ -20,9 +20,9 @@ pub struct Limits {
     pub tls_handshake: Duration,
     /// How long a dialled peer may take to accept the connection, and again for the TLS handshake. Default 10 s.
     pub dial: Duration,
-    /// Bytes that wait to leave on one connection before senders wait. Default 64 MiB.
+    /// Bytes that wait to leave on one connection before senders wait. Default 16 MiB.
     pub outgoing_soft: usize,
-    /// Bytes that wait to leave on one connection before frames are dropped. Default 256 MiB, which only
+    /// Bytes that wait to leave on one connection before frames are dropped. Default 128 MiB, which only
     /// messages that are passed on for others can reach.
     pub outgoing_hard: usize,
     /// How long a peer may take no byte before its connection is closed. Default 30 s.
@@ -50,8 +50,8 @@ impl Default for Limits {
             unknown_peers_per_address: 128,
             tls_handshake: Duration::from_secs(10),
             dial: Duration::from_secs(10),
-            outgoing_soft: 64 * MIB,
-            outgoing_hard: 256 * MIB,
+            outgoing_soft: 16 * MIB,
+            outgoing_hard: 128 * MIB,
             send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
             patience: Duration::from_secs(5),
             handlers: 1024,
