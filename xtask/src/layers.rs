@@ -71,6 +71,7 @@ const LAYERS: &[Layer] = &[
             "thiserror",
         ],
     },
+    Layer { folder: "crates/durable", package: "fedcell-durable", inside: &[], outside: &["bincode", "thiserror"] },
     Layer { folder: "crates/client", package: "fedcell-client", inside: ON_CELLS, outside: PROGRAMS },
     Layer { folder: "crates/server", package: "fedcell-server", inside: ON_CELLS, outside: PROGRAMS },
     Layer { folder: "crates/trainer", package: "fedcell-trainer", inside: ON_CELLS, outside: PROGRAMS },
@@ -83,6 +84,7 @@ const LAYERS: &[Layer] = &[
             "fedcell-auth",
             "fedcell-cell-proto",
             "fedcell-cell",
+            "fedcell-durable",
             "fedcell-client",
             "fedcell-server",
             "fedcell-trainer",
@@ -113,21 +115,10 @@ const LAYERS: &[Layer] = &[
 
 /// What stands on cells may use all that is below, never its neighbours.
 const ON_CELLS: &[&str] =
-    &["fedcell-protocol-defs", "fedcell-fobs", "fedcell-auth", "fedcell-cell-proto", "fedcell-cell"];
+    &["fedcell-protocol-defs", "fedcell-fobs", "fedcell-auth", "fedcell-cell-proto", "fedcell-cell", "fedcell-durable"];
 
-const PROGRAMS: &[&str] = &[
-    "tokio",
-    "tokio-util",
-    "futures",
-    "serde",
-    "serde_json",
-    "bincode",
-    "zstd",
-    "lz4_flex",
-    "bytes",
-    "tracing",
-    "thiserror",
-];
+const PROGRAMS: &[&str] =
+    &["tokio", "tokio-util", "futures", "serde", "serde_json", "zstd", "lz4_flex", "bytes", "tracing", "thiserror"];
 
 /// The package for everything that needs several crates; it may use any.
 const TESTS: &str = "fedcell-tests";
