@@ -1,1 +1,3 @@
 //! A site of the federation: the Communicator, the task loop and the outbox of results.
+
+pub mod outbox;
