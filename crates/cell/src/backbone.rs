@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::adhoc::AdhocPolicy;
-use fedcell_cell_proto::identity::IdentityPolicy;
+use fedcell_cell_proto::identity::{ExpectedPeer, IdentityPolicy};
 use fedcell_cell_proto::url::ConnUrl;
 use fedcell_protocol_defs::config::DriverParam;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,18 @@ pub enum ConnectorUse {
     ParentConnector,
     /// It dials a cell that offered a direct connection.
     AdhocConnector(FqcnBuf),
+}
+
+/// Whether the cell that answers a dial must bear the name that the configuration implies: the server, the parent, the
+/// cell that offered the connection. Counts on every kind of connection; with mutual TLS the certificate is checked, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PeerNameCheck {
+    /// It must; others are refused before a message leaves.
+    #[default]
+    Enforced,
+    /// Anybody may answer, as with the reference, which is just never ready then.
+    DangerOff,
 }
 
 /// A listener or connector of a running cell.
@@ -75,6 +87,7 @@ pub(crate) struct Backbone {
     pub(crate) memory: MemoryNetwork,
     pub(crate) identities: IdentityPolicy,
     pub(crate) adhoc: AdhocPolicy,
+    pub(crate) peer_names: PeerNameCheck,
     connectors: Mutex<Vec<Connector>>,
 }
 
@@ -85,8 +98,9 @@ impl Backbone {
         memory: MemoryNetwork,
         identities: IdentityPolicy,
         adhoc: AdhocPolicy,
+        peer_names: PeerNameCheck,
     ) -> Self {
-        Self { security, credentials, memory, identities, adhoc, connectors: Mutex::default() }
+        Self { security, credentials, memory, identities, adhoc, peer_names, connectors: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connector>> {
@@ -254,6 +268,7 @@ impl Backbone {
             security,
             tls,
             expected_identity,
+            expected_peer: self.expected_peer(&planned.purpose, endpoint.address()),
             memory: self.memory.clone(),
             timeout: endpoint.limits().dial,
         });
@@ -275,6 +290,17 @@ impl Backbone {
         };
         endpoint.spawn(task);
         Ok(())
+    }
+
+    /// Whose name may come back on a connection for that purpose.
+    fn expected_peer(&self, purpose: &ConnectorUse, me: Fqcn<'_>) -> Option<ExpectedPeer> {
+        match purpose {
+            _ if self.peer_names == PeerNameCheck::DangerOff => None,
+            ConnectorUse::RootConnector => Some(ExpectedPeer::OnServer),
+            ConnectorUse::ParentConnector => me.parent().map(|parent| ExpectedPeer::Cell(parent.to_owned())),
+            ConnectorUse::AdhocConnector(peer) => Some(ExpectedPeer::Cell(peer.clone())),
+            ConnectorUse::ExternalListener | ConnectorUse::InternalListener => None,
+        }
     }
 
     fn add(

@@ -12,7 +12,7 @@ use fedcell_cell_proto::node::{Node, NodeConfig, OriginCheck};
 
 use fedcell_protocol_defs::cell::{CertChannel, CertTopic};
 
-use crate::backbone::{Backbone, ConnectorUse, Planned};
+use crate::backbone::{Backbone, ConnectorUse, PeerNameCheck, Planned};
 use crate::cell::Cell;
 use crate::driver::MemoryNetwork;
 use crate::endpoint::Endpoint;
@@ -49,6 +49,7 @@ pub struct CellBuilder {
     backbone_generation: usize,
     adhoc: AdhocPolicy,
     origin_check: OriginCheck,
+    peer_names: PeerNameCheck,
     max_message_size: Option<usize>,
     heartbeat: Option<Duration>,
     limits: Limits,
@@ -71,6 +72,7 @@ impl CellBuilder {
             backbone_generation: 2,
             adhoc: AdhocPolicy::default(),
             origin_check: OriginCheck::default(),
+            peer_names: PeerNameCheck::default(),
             max_message_size: None,
             heartbeat: None,
             limits: Limits::default(),
@@ -164,6 +166,12 @@ impl CellBuilder {
         self
     }
 
+    /// Sets whether the cell that answers a dial must bear the expected name. Default: it must.
+    pub const fn peer_name_check(mut self, check: PeerNameCheck) -> Self {
+        self.peer_names = check;
+        self
+    }
+
     /// Sets the largest payload that this cell sends, in bytes.
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = Some(bytes);
@@ -224,6 +232,7 @@ impl CellBuilder {
         config.identities = identities.clone();
         config.adhoc = self.adhoc;
         config.origin_check = self.origin_check;
+        config.limits.held_bytes = self.limits.outgoing_hard;
         if let Some(bytes) = self.max_message_size {
             config.limits.message_size = bytes;
         }
@@ -235,7 +244,8 @@ impl CellBuilder {
         }
         let node = Node::new(config, Filters::new(), link, Box::new(id_source()));
         let sealing = Sealing::load(self.credentials.as_ref(), identities.clone());
-        let backbone = Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc);
+        let backbone =
+            Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, self.peer_names);
         let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
         let cell = Cell::started(endpoint.clone());
         cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);

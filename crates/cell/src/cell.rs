@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::builder::CellBuilder;
+use crate::each::EachDraft;
 use crate::endpoint::{Endpoint, Waiter};
 use crate::error::StartError;
 use crate::events::Events;
@@ -80,6 +81,11 @@ impl Cell {
         topic: impl AsRef<str>,
     ) -> BroadcastDraft {
         BroadcastDraft::new(self.endpoint.clone(), targets, channel.as_ref(), topic.as_ref())
+    }
+
+    /// Begins requests to several cells at once, each with a body of its own.
+    pub fn request_each(&self, channel: impl AsRef<str>, topic: impl AsRef<str>) -> EachDraft {
+        EachDraft::new(self.endpoint.clone(), channel.as_ref(), topic.as_ref())
     }
 
     /// Begins a message to one cell to which no reply is expected.
@@ -231,6 +237,12 @@ impl Cell {
     #[must_use]
     pub fn unknown_peers(&self) -> (usize, u64) {
         self.endpoint.admission().counts()
+    }
+
+    /// Bytes that wait to leave on all connections; see [`Limits::outgoing_total`](crate::Limits::outgoing_total).
+    #[must_use]
+    pub fn outgoing_bytes(&self) -> usize {
+        self.endpoint.outgoing_bytes()
     }
 
     /// Completes when the cell has been ended, by whoever.

@@ -1,6 +1,7 @@
 //! What happens to a cell's connections, for those who want to know.
 
 use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_cell_proto::link::CloseReason;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,15 @@ pub enum CellEvent {
         url: String,
         /// Why, in words.
         reason: String,
+    },
+    /// This cell has closed a connection for a reason that lies with its peer or with the network.
+    Closed {
+        /// `host:port` of the peer.
+        address: String,
+        /// The peer, if it was known.
+        peer: Option<FqcnBuf>,
+        /// Why. Its source says more.
+        reason: CloseReason,
     },
     /// A connection ended before it was a neighbour's, or by the fault of its peer.
     ConnectionRefused {

@@ -22,9 +22,12 @@ pub struct Limits {
     pub dial: Duration,
     /// Bytes that wait to leave on one connection before senders wait. Default 16 MiB.
     pub outgoing_soft: usize,
-    /// Bytes that wait to leave on one connection before frames are dropped. Default 128 MiB, which only
-    /// messages that are passed on for others can reach.
+    /// Bytes that wait to leave on one connection before no more frames are taken: a request of this cell fails then, one
+    /// of others is sent back. Default 128 MiB, which hardly anything but messages passed on for others can reach.
     pub outgoing_hard: usize,
+    /// Bytes that wait to leave on all connections of the cell together; when there are more, a connection takes one
+    /// frame at a time. Default 512 MiB.
+    pub outgoing_total: usize,
     /// How long a peer may take no byte before its connection is closed. Default 30 s.
     pub send_stall: Duration,
     /// How long one peer that takes nothing holds up others whose messages it should get. Default 5 s.
@@ -52,6 +55,7 @@ impl Default for Limits {
             dial: Duration::from_secs(10),
             outgoing_soft: 16 * MIB,
             outgoing_hard: 128 * MIB,
+            outgoing_total: 512 * MIB,
             send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
             patience: Duration::from_secs(5),
             handlers: 1024,

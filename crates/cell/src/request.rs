@@ -170,9 +170,30 @@ impl<K> fmt::Debug for Draft<K> {
 }
 
 /// Gives a request up when its caller does.
-struct Waiting<'a> {
+pub(crate) struct Waiting<'a> {
     endpoint: &'a Endpoint,
     id: Option<RequestId>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(crate) const fn for_request(endpoint: &'a Endpoint, id: RequestId) -> Self {
+        Self { endpoint, id: Some(id) }
+    }
+
+    /// All targets have ended: there is nothing to give up.
+    pub(crate) fn is_over(&mut self) {
+        self.id = None;
+    }
+}
+
+/// The outcomes of a request to several cells, as its caller gets them.
+pub(crate) fn responses(
+    outcomes: Vec<(FqcnBuf, Result<Box<Message>, Failure>)>,
+) -> Vec<(FqcnBuf, Result<Response, RequestError>)> {
+    let response = |outcome: Result<Box<Message>, Failure>| {
+        outcome.map(|message| Response { message: *message }).map_err(RequestError::from)
+    };
+    outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect()
 }
 
 impl Drop for Waiting<'_> {
@@ -207,9 +228,9 @@ impl Draft<kind::One> {
             core.wait(id.clone(), Waiter::One(sender));
             Ok::<_, RequestError>(id)
         });
-        let mut waiting = Waiting { endpoint: &self.endpoint, id: Some(sent?) };
+        let mut waiting = Waiting::for_request(&self.endpoint, sent?);
         let outcome = receiver.await;
-        waiting.id = None;
+        waiting.is_over();
         Ok(Response { message: *outcome.map_err(|_| RequestError::Stopped)?? })
     }
 }
@@ -241,14 +262,10 @@ impl Draft<kind::Many> {
             core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
             Ok::<_, RequestError>(id)
         });
-        let mut waiting = Waiting { endpoint: &self.endpoint, id: Some(sent?) };
+        let mut waiting = Waiting::for_request(&self.endpoint, sent?);
         let outcomes = receiver.await;
-        waiting.id = None;
-        let outcomes = outcomes.map_err(|_| RequestError::Stopped)?;
-        let response = |outcome: Result<Box<Message>, Failure>| {
-            outcome.map(|message| Response { message: *message }).map_err(RequestError::from)
-        };
-        Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect())
+        waiting.is_over();
+        Ok(responses(outcomes.map_err(|_| RequestError::Stopped)?))
     }
 }
 

@@ -166,6 +166,11 @@ impl Tree {
                 self.network.close(link, place);
                 self.dial_again(id, link);
             }
+            Transmit::Held { .. } => {}
+            Transmit::NoRoom { frame, .. } => {
+                let now = self.now();
+                self.cells[id.0].node.handle_not_taken(now, frame);
+            }
             other => panic!("unknown transmit {other:?}"),
         }
     }

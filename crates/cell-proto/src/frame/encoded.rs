@@ -87,6 +87,12 @@ impl EncodedFrame {
         self.copy_to_bytes(self.remaining)
     }
 
+    /// Headers and payload as they went in, of a frame of which nothing has been written; none of another.
+    pub(crate) fn into_parts(self) -> Option<(Bytes, Payload)> {
+        let is_whole = self.taken == 0 && self.remaining == self.head.len().saturating_add(self.payload.len());
+        (is_whole && self.head.len() >= Prefix::SIZE).then(|| (self.head.slice(Prefix::SIZE..), self.payload))
+    }
+
     /// The pieces that have not been written yet, the one being written first.
     fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         let segments = (self.taken..).map_while(|index| self.payload.segment(index));

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::ExpectedPeer;
 use crate::address::FqcnBuf;
 
 /// A claim that was refused. The peer is at fault, or the identity map of this cell lacks an entry.
@@ -15,6 +16,14 @@ pub enum IdentityError {
     OwnName {
         /// The address.
         name: FqcnBuf,
+    },
+    /// Another cell answers where this one dialled: the URL is wrong, or somebody stands in between.
+    #[error("dialled {expected} and {name} answered; check the URL, or who listens there")]
+    NotExpected {
+        /// The name of the peer that answered.
+        name: FqcnBuf,
+        /// Whom the configuration expects at that URL.
+        expected: ExpectedPeer,
     },
     /// A session of an administrator came through a listener that is not for administrators.
     #[error("{name} is an administrator's session and may only come through a listener with admin_listener=true")]

@@ -11,7 +11,7 @@ mod policy;
 
 pub use error::IdentityError;
 pub use live::LiveNames;
-pub use policy::{AdmittedName, ConnectionFacts, IdentityPolicy, PeerIdentity, Side};
+pub use policy::{AdmittedName, ConnectionFacts, ExpectedPeer, IdentityPolicy, PeerIdentity, Side};
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,36 @@ pub enum Side {
     Listener,
 }
 
+/// Whom a connection was dialled to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExpectedPeer {
+    /// This cell and no other: a parent, or a cell that offered a direct connection.
+    Cell(FqcnBuf),
+    /// The server, or a cell below it.
+    OnServer,
+}
+
+impl ExpectedPeer {
+    /// Whether a peer of that name is the one.
+    #[must_use]
+    pub fn is_met_by(&self, name: Fqcn<'_>) -> bool {
+        match self {
+            Self::Cell(expected) => name == *expected,
+            Self::OnServer => name.is_on_server(),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cell(name) => name.fmt(f),
+            Self::OnServer => f.write_str("the server"),
+        }
+    }
+}
+
 /// What a driver knows about a connection before the first frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,25 +59,33 @@ pub struct ConnectionFacts {
     pub peer_common_name: Option<String>,
     /// Whether the URL of this listener says `admin_listener=true`.
     pub is_admin_listener: bool,
+    /// Whom this cell dialled to reach, if it is the dialer and its configuration says so.
+    pub expected: Option<ExpectedPeer>,
 }
 
 impl ConnectionFacts {
     /// A connection on which nobody has proved anything: no TLS, or TLS that only the listener has proved.
     #[must_use]
     pub const fn unproven(side: Side) -> Self {
-        Self { side, is_mutual_tls: false, peer_common_name: None, is_admin_listener: false }
+        Self { side, is_mutual_tls: false, peer_common_name: None, is_admin_listener: false, expected: None }
     }
 
     /// A connection with mutual TLS whose peer has proved a certificate with that common name, if it has one.
     #[must_use]
     pub const fn mutual_tls(side: Side, peer_common_name: Option<String>) -> Self {
-        Self { side, is_mutual_tls: true, peer_common_name, is_admin_listener: false }
+        Self { side, is_mutual_tls: true, peer_common_name, is_admin_listener: false, expected: None }
     }
 
     /// The same connection, accepted by a listener for administrators.
     #[must_use]
     pub fn through_admin_listener(self) -> Self {
         Self { is_admin_listener: true, ..self }
+    }
+
+    /// The same connection, dialled to reach that peer.
+    #[must_use]
+    pub fn expecting(self, peer: ExpectedPeer) -> Self {
+        Self { expected: Some(peer), ..self }
     }
 }
 
@@ -174,13 +212,19 @@ impl IdentityPolicy {
     ///
     /// # Errors
     ///
-    /// [`IdentityError::OwnName`] on any connection; the others, except [`IdentityError::Taken`], only with mutual TLS.
+    /// [`IdentityError::OwnName`] and [`IdentityError::NotExpected`] on any connection; the others, except
+    /// [`IdentityError::Taken`], only with mutual TLS. The reference takes whoever answers a dial, and is not ready then.
     /// Unlike the reference, a dialling side does not let a listener without a certificate name pass: our drivers always
     /// know it.
     pub fn admit(&self, claimed: &FqcnBuf, facts: &ConnectionFacts) -> Result<AdmittedName, IdentityError> {
         let name = claimed.clone();
         if name == self.local {
             return Err(IdentityError::OwnName { name });
+        }
+        if let Some(expected) = &facts.expected
+            && !expected.is_met_by(name.as_fqcn())
+        {
+            return Err(IdentityError::NotExpected { name, expected: expected.clone() });
         }
         if !facts.is_mutual_tls {
             return Ok(AdmittedName { name, identity: PeerIdentity::Unproven });

@@ -85,6 +85,15 @@ fn what_is_checked_on_which_connection() {
     let listener = mutual(Side::Listener, "lead").through_admin_listener();
     check(&admin, &listener, Ok(PeerIdentity::Certificate("lead".into())));
     check(&admin, &ConnectionFacts::unproven(Side::Listener), Ok(PeerIdentity::Unproven));
+    let expecting = |facts: ConnectionFacts, peer| facts.expecting(peer);
+    let dialled = || ConnectionFacts::unproven(Side::Dialer);
+    let another = |expected| Err(IdentityError::NotExpected { name: site.clone(), expected });
+    let parent = ExpectedPeer::Cell(address("relay-1"));
+    check(&site, &expecting(dialled(), ExpectedPeer::Cell(site.clone())), Ok(PeerIdentity::Unproven));
+    check(&site, &expecting(dialled(), parent.clone()), another(parent.clone()));
+    check(&site, &expecting(mutual(Side::Dialer, "site-1"), parent.clone()), another(parent));
+    check(&site, &expecting(dialled(), ExpectedPeer::OnServer), another(ExpectedPeer::OnServer));
+    check(&address("server.job"), &expecting(dialled(), ExpectedPeer::OnServer), Ok(PeerIdentity::Unproven));
     let own = address("server");
     check(&own, &ConnectionFacts::unproven(Side::Listener), Err(IdentityError::OwnName { name: own.clone() }));
     check(&own, &mutual(Side::Listener, "server"), Err(IdentityError::OwnName { name: own.clone() }));

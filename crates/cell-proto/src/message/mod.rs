@@ -65,6 +65,17 @@ impl Message {
         EncodedFrame::new(outline, headers.size_hint(), |out| headers.write_to(out), self.payload)
     }
 
+    /// The message in a frame that was made by [`encode`](Self::encode) and of which nothing has been written.
+    pub(crate) fn recover(frame: EncodedFrame) -> Option<Self> {
+        if frame.frame_type() != FrameType::DATA {
+            return None;
+        }
+        let (headers, payload) = frame.into_parts()?;
+        // This cell has written them: no limit for what peers send applies.
+        let limits = HeaderLimits { count: usize::MAX };
+        Some(Self { headers: HeaderMap::decode(headers, &limits).ok()?, payload })
+    }
+
     /// What routing and dispatch need to know of the message.
     ///
     /// # Errors

@@ -35,6 +35,9 @@ pub struct NodeLimits {
     pub message_size: usize,
     /// Longest route of a message that this cell takes, in hops. Default 64.
     pub hops: usize,
+    /// Bytes of frames that wait on one connection until it has settled, before no more are taken; one frame always is.
+    /// Default 128 MiB.
+    pub held_bytes: usize,
     /// Messages that wait in bulks for one target; the oldest go out at once when there are more. Default 100.
     pub bulk_size: usize,
 }
@@ -45,6 +48,7 @@ impl Default for NodeLimits {
             pending_requests: 65_536,
             message_size: FrameLimit::MAX_PAYLOAD_SIZE,
             hops: 64,
+            held_bytes: 128 * 1024 * 1024,
             bulk_size: CellLimit::MAX_BULK_SIZE,
         }
     }

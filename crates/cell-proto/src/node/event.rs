@@ -86,6 +86,14 @@ pub enum Event {
         /// Why.
         reason: Unreachable,
     },
+    /// A message that had its place on a connection did not leave by it. Comes for all but the requests of this cell,
+    /// which end with [`Reply`](Self::Reply); the origin of a request of others has been told.
+    NotTaken {
+        /// The message, as it was to leave.
+        message: Box<Message>,
+        /// Why.
+        failure: Failure,
+    },
     /// Another cell offers a direct connection, and the policy is to take offers up.
     DialOffered {
         /// The cell at the other end.

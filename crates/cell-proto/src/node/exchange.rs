@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::event::{Class, Event, Outbound};
 use super::inbound::Arrival;
-use super::{ConnectionId, NodeConfig};
+use super::{ConnectionId, NodeConfig, NodeLimits};
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
 use crate::identity::{AdmittedName, IdentityError, IdentityPolicy, LiveNames, PeerIdentity};
@@ -62,6 +62,8 @@ pub struct DropCounts {
     pub nameless: u64,
     /// No way on from here.
     pub undeliverable: u64,
+    /// The queue of its connection took no more, or the connection ended before it could leave.
+    pub not_taken: u64,
     /// A reply for which nobody waited any more.
     pub late: u64,
     /// A reply from a cell that was not asked.
@@ -81,6 +83,7 @@ pub(super) enum Dropped {
     Filtered,
     Nameless,
     Undeliverable,
+    NotTaken,
     Late,
     Unexpected,
     Second,
@@ -236,6 +239,11 @@ impl Exchange {
         &self.config.identities
     }
 
+    /// Bounds of this cell.
+    pub(super) const fn limits(&self) -> &NodeLimits {
+        &self.config.limits
+    }
+
     /// Counts a message that was dropped before it came here.
     pub(super) const fn note_malformed(&mut self) {
         self.drops.malformed += 1;
@@ -298,6 +306,7 @@ impl Exchange {
             Dropped::Filtered => &mut self.drops.filtered,
             Dropped::Nameless => &mut self.drops.nameless,
             Dropped::Undeliverable => &mut self.drops.undeliverable,
+            Dropped::NotTaken => &mut self.drops.not_taken,
             Dropped::Late => &mut self.drops.late,
             Dropped::Unexpected => &mut self.drops.unexpected,
             Dropped::Second => &mut self.drops.second,

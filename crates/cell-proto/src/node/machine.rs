@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use bytes::Buf;
 use fedcell_auth::UnixTime;
 use tracing::debug;
 
@@ -13,7 +14,8 @@ use crate::filter::Filters;
 use crate::frame::{EncodedFrame, Frame, FrameError};
 use crate::identity::ConnectionFacts;
 use crate::link::{CloseReason, Link, LinkConfig, LinkCounters, LinkEvent};
-use crate::request::IdSource;
+use crate::message::Message;
+use crate::request::{Failure, IdSource};
 
 /// The machine of one cell.
 ///
@@ -41,7 +43,9 @@ struct Connection {
     facts: ConnectionFacts,
     timer: Option<UnixTime>,
     /// Messages that wait until the link has settled; see [`LinkConfig::settle`].
-    held: Vec<Transmit>,
+    held: Vec<(EncodedFrame, Class)>,
+    /// Bytes of these.
+    held_bytes: usize,
 }
 
 /// What the owner has to do with a connection.
@@ -57,6 +61,22 @@ pub enum Transmit {
         /// How urgent it is. Frames of one class keep their order.
         class: Class,
     },
+    /// Count these bytes among those that wait to leave on a connection, in place of what was said before: frames wait
+    /// in the node until the link has settled.
+    Held {
+        /// The connection.
+        connection: ConnectionId,
+        /// Bytes that wait in the node.
+        bytes: usize,
+    },
+    /// Too many frames wait in the node for a connection to settle: hand this one to
+    /// [`handle_not_taken`](Node::handle_not_taken).
+    NoRoom {
+        /// The connection.
+        connection: ConnectionId,
+        /// The frame.
+        frame: EncodedFrame,
+    },
     /// Close the connection, after what was given out for it before. The node has forgotten it already: its number may
     /// still be handed in, and does nothing.
     Close {
@@ -65,6 +85,19 @@ pub enum Transmit {
         /// Why.
         reason: CloseReason,
     },
+}
+
+impl Connection {
+    /// Keeps a frame until the link has settled, if there is room.
+    fn hold(&mut self, connection: ConnectionId, frame: EncodedFrame, class: Class, limit: usize) -> Transmit {
+        let bytes = self.held_bytes.saturating_add(frame.remaining());
+        if bytes > limit && !self.held.is_empty() {
+            return Transmit::NoRoom { connection, frame };
+        }
+        self.held_bytes = bytes;
+        self.held.push((frame, class));
+        Transmit::Held { connection, bytes }
+    }
 }
 
 impl Node {
@@ -101,8 +134,10 @@ impl Node {
         }
         let mut config = self.link.clone();
         config.side = facts.side;
-        self.connections
-            .insert(connection, Connection { link: Link::new(config, now), facts, timer: None, held: Vec::new() });
+        self.connections.insert(
+            connection,
+            Connection { link: Link::new(config, now), facts, timer: None, held: Vec::new(), held_bytes: 0 },
+        );
         self.pump(now, connection);
     }
 
@@ -169,6 +204,24 @@ impl Node {
         }
     }
 
+    /// A frame of [`Transmit::Frame`] was not taken: the queue of its connection is full. A request of this cell ends with
+    /// [`Failure::NotTaken`]; one of others is sent back as if it could not be forwarded. Nothing of the frame may have
+    /// been written, and it must not leave afterwards.
+    pub fn handle_not_taken(&mut self, now: UnixTime, frame: EncodedFrame) {
+        // Frames of the link itself carry no message: there is nobody to tell.
+        if let Some(message) = Message::recover(frame) {
+            self.exchange.handle_not_taken(now, message, |neighbour| Failure::NotTaken { neighbour });
+        }
+    }
+
+    /// As [`handle_not_taken`](Self::handle_not_taken), for a connection that is ending: a request of this cell ends with
+    /// [`Failure::Disconnected`].
+    pub fn handle_undelivered(&mut self, now: UnixTime, frame: EncodedFrame) {
+        if let Some(message) = Message::recover(frame) {
+            self.exchange.handle_not_taken(now, message, |neighbour| Failure::Disconnected { neighbour });
+        }
+    }
+
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come; too early does no harm.
     pub fn handle_timeout(&mut self, now: UnixTime) {
         self.exchange.handle_timeout(now);
@@ -195,7 +248,7 @@ impl Node {
             let Some(entry) = self.connections.get_mut(&connection) else { continue };
             match entry.link.encode(outbound.message) {
                 Ok(frame) if entry.link.is_settled() => return Some(Transmit::Frame { connection, frame, class }),
-                Ok(frame) => entry.held.push(Transmit::Frame { connection, frame, class }),
+                Ok(frame) => return Some(entry.hold(connection, frame, class, self.exchange.limits().held_bytes)),
                 Err(error) => debug!(connection = connection.number(), %error, "a message was not sent"),
             }
         }
@@ -249,15 +302,19 @@ impl Node {
                 Some(LinkEvent::Claimed(claim)) => self.decide(now, connection, &claim.name),
                 Some(LinkEvent::Opened) => {}
                 Some(LinkEvent::Closed(reason)) => {
-                    self.forget(connection, reason);
+                    self.forget(now, connection, reason);
                     return;
                 }
             }
         }
         if let Some(entry) = self.connections.get_mut(&connection)
+            && !entry.held.is_empty()
             && entry.link.is_settled()
         {
-            self.transmits.extend(entry.held.drain(..));
+            entry.held_bytes = 0;
+            self.transmits.push_back(Transmit::Held { connection, bytes: 0 });
+            let held = core::mem::take(&mut entry.held).into_iter();
+            self.transmits.extend(held.map(|(frame, class)| Transmit::Frame { connection, frame, class }));
         }
         self.schedule(connection);
     }
@@ -284,13 +341,18 @@ impl Node {
         }
     }
 
-    fn forget(&mut self, connection: ConnectionId, reason: CloseReason) {
-        if let Some(entry) = self.connections.remove(&connection)
-            && let Some(timer) = entry.timer
-        {
-            self.timers.remove(&(timer, connection));
-        }
+    fn forget(&mut self, now: UnixTime, connection: ConnectionId, reason: CloseReason) {
+        let held = self.connections.remove(&connection).map(|entry| {
+            if let Some(timer) = entry.timer {
+                self.timers.remove(&(timer, connection));
+            }
+            entry.held
+        });
         self.exchange.handle_peer_down(connection);
+        // What has never left need not run into its deadline.
+        for message in held.into_iter().flatten().filter_map(|(frame, _)| Message::recover(frame)) {
+            self.exchange.handle_not_taken(now, message, |neighbour| Failure::Disconnected { neighbour });
+        }
         self.transmits.push_back(Transmit::Close { connection, reason });
     }
 

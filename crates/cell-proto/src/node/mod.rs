@@ -13,6 +13,7 @@ mod inbound;
 mod machine;
 mod outbound;
 mod sealing;
+mod untaken;
 
 pub use config::{ConnectionId, NodeConfig, NodeLimits, OriginCheck};
 pub use event::{Class, Event, IncomingRequest, Outbound, ReplyTo};
@@ -24,3 +25,5 @@ pub use sealing::{OpenWork, SealWork};
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod untaken_tests;

@@ -402,7 +402,7 @@ impl Exchange {
         }
     }
 
-    fn route(&self, target: Fqcn<'_>, facts: &MessageFacts<'_>) -> Result<FqcnBuf, Unreachable> {
+    pub(super) fn route(&self, target: Fqcn<'_>, facts: &MessageFacts<'_>) -> Result<FqcnBuf, Unreachable> {
         let next = next_hop(self.address(), self, target, facts)?;
         Ok(self.owned_hop(next))
     }

@@ -50,6 +50,11 @@ pub(crate) fn carry(from: &mut Node, to: &mut Node, now: UnixTime) -> bool {
             to.handle_closed(now, connection);
             true
         }
+        Some(Transmit::Held { .. }) => true,
+        Some(Transmit::NoRoom { frame, .. }) => {
+            from.handle_not_taken(now, frame);
+            true
+        }
         None => false,
     }
 }

@@ -239,6 +239,7 @@ fn a_newer_connection_of_the_same_peer_takes_the_place_of_the_older() {
                 assert_eq!(connection, newer);
                 duo.site.handle_frame(NOW, newer, Frame::decode_whole(frame.into_bytes(), 1 << 20).unwrap());
             }
+            other => panic!("nothing settles here: {other:?}"),
         }
     }
     assert_eq!(closed, [(WIRE, CloseReason::Replaced { peer: address("site-1") })]);

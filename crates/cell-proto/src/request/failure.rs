@@ -45,6 +45,12 @@ pub enum Failure {
         /// The neighbour.
         neighbour: FqcnBuf,
     },
+    /// The neighbour that should have carried the message takes too little: as much waits for it as may.
+    #[error("{neighbour} takes too little: as much waits for it as may, ask again later")]
+    NotTaken {
+        /// The neighbour.
+        neighbour: FqcnBuf,
+    },
     /// The payload could not be sealed for the target.
     #[error("the payload could not be sealed for {target}")]
     NotSealed {
@@ -65,9 +71,11 @@ impl Failure {
             Self::Unreachable(_) => ReturnCode::TARGET_UNREACHABLE,
             Self::Filtered { .. } => ReturnCode::FILTER_ERROR,
             Self::TooBig { .. } => ReturnCode::MSG_TOO_BIG,
-            Self::Unsendable(_) | Self::Disconnected { .. } | Self::NotSealed { .. } | Self::Cancelled => {
-                ReturnCode::COMM_ERROR
-            }
+            Self::Unsendable(_)
+            | Self::Disconnected { .. }
+            | Self::NotTaken { .. }
+            | Self::NotSealed { .. }
+            | Self::Cancelled => ReturnCode::COMM_ERROR,
         }
     }
 }

@@ -6,10 +6,12 @@
 //!   socket ◄─ writer ◄─ Outbox: control │ messages │ bulk◄┘
 //! ```
 
+mod budget;
 mod outbox;
 mod reader;
 mod writer;
 
+pub(crate) use budget::Budget;
 pub(crate) use outbox::{Class, Outbox, OutboxLimits, Refused};
 pub(crate) use reader::{End, Receiver, Verdict, read_loop};
 pub(crate) use writer::write_loop;

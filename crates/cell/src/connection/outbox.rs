@@ -2,13 +2,14 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Buf;
 use fedcell_cell_proto::frame::EncodedFrame;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use crate::driver::Batch;
 
 /// Bytes taken out of the queue for one write: enough to keep the system busy, little enough for a control frame not to
@@ -41,13 +42,13 @@ pub(crate) struct OutboxLimits {
     pub(crate) hard: usize,
 }
 
-/// The queue refuses a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The queue refuses a frame, and gives it back.
+#[derive(Debug)]
 pub(crate) enum Refused {
     /// It holds as many bytes as it may.
-    Full,
+    Full(Box<EncodedFrame>),
     /// The connection is closing.
-    Closed,
+    Closed(Box<EncodedFrame>),
 }
 
 #[derive(Debug)]
@@ -57,6 +58,11 @@ struct Queues {
     bulk: VecDeque<EncodedFrame>,
     /// Bytes queued or being written.
     bytes: usize,
+    /// Bytes that wait in the node for this connection to settle.
+    held: usize,
+    /// Bytes of a frame that alone is larger than the queue: until it has left, others may wait behind it as if it were
+    /// not there.
+    oversize: usize,
     is_closed: bool,
     /// The writer sleeps until it is woken.
     is_writer_idle: bool,
@@ -79,49 +85,57 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limits: OutboxLimits,
+    budget: Arc<Budget>,
     queues: Mutex<Queues>,
     filled: Notify,
     drained: Notify,
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: OutboxLimits) -> Self {
+    pub(crate) fn new(limits: OutboxLimits, budget: Arc<Budget>) -> Self {
         let queues = Queues {
             control: VecDeque::new(),
             messages: VecDeque::new(),
             bulk: VecDeque::new(),
             bytes: 0,
+            held: 0,
+            oversize: 0,
             is_closed: false,
             is_writer_idle: false,
             moved_at: Instant::now(),
         };
-        Self { limits, queues: Mutex::new(queues), filled: Notify::new(), drained: Notify::new() }
+        Self { limits, budget, queues: Mutex::new(queues), filled: Notify::new(), drained: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a frame; it never waits. A frame larger than the whole queue is taken by an empty one. Whether the queue is
-    /// crowded now.
+    /// Queues a frame; it never waits. A frame larger than the whole queue is taken by an empty one, and so is any frame
+    /// while the connections of the cell together have more to send than they may. Whether the queue is crowded now.
     pub(crate) fn push(&self, class: Class, frame: EncodedFrame) -> Result<bool, Refused> {
         let size = frame.remaining();
         let mut queues = self.lock();
         if queues.is_closed {
-            return Err(Refused::Closed);
+            return Err(Refused::Closed(Box::new(frame)));
         }
         let is_full = match class {
             Class::Control => queues.control.len() >= CONTROL_FRAMES,
-            Class::Message | Class::Bulk => queues.bytes != 0 && queues.bytes.saturating_add(size) > self.limits.hard,
+            Class::Message | Class::Bulk => {
+                let most = self.limits.hard.saturating_add(queues.oversize);
+                queues.bytes != 0 && (queues.bytes.saturating_add(size) > most || !self.budget.has_room(size))
+            }
         };
         if is_full {
-            return Err(Refused::Full);
+            return Err(Refused::Full(Box::new(frame)));
         }
         if queues.bytes == 0 {
             queues.moved_at = Instant::now();
+            queues.oversize = if size > self.limits.hard { size } else { 0 };
         }
         queues.bytes += size;
-        let is_crowded = queues.bytes > self.limits.soft;
+        self.budget.take(size);
+        let is_crowded = queues.bytes.saturating_add(queues.held) > self.limits.soft;
         match class {
             Class::Control => queues.control.push_back(frame),
             Class::Message => queues.messages.push_back(frame),
@@ -135,10 +149,24 @@ impl Outbox {
         Ok(is_crowded)
     }
 
+    /// Says how many bytes wait elsewhere for this connection. Whether the queue is crowded now.
+    pub(crate) fn hold(&self, bytes: usize) -> bool {
+        let mut queues = self.lock();
+        let before = core::mem::replace(&mut queues.held, bytes);
+        self.budget.take(bytes.saturating_sub(before));
+        self.budget.give(before.saturating_sub(bytes));
+        let is_crowded = !queues.is_closed && queues.bytes.saturating_add(bytes) > self.limits.soft;
+        drop(queues);
+        if before > 0 && !is_crowded {
+            self.drained.notify_waiters();
+        }
+        is_crowded
+    }
+
     /// Whether senders ought to wait.
     pub(crate) fn is_crowded(&self) -> bool {
         let queues = self.lock();
-        queues.bytes > self.limits.soft && !queues.is_closed
+        queues.bytes.saturating_add(queues.held) > self.limits.soft && !queues.is_closed
     }
 
     /// Waits until senders need not wait, or the connection is closed.
@@ -174,7 +202,7 @@ impl Outbox {
             for queue in [control, messages, bulk] {
                 queue.clear();
             }
-            queues.bytes = 0;
+            self.budget.give(core::mem::take(&mut queues.bytes));
         }
         queues.is_writer_idle = false;
         drop(queues);
@@ -217,6 +245,10 @@ impl Outbox {
         queues.moved_at = Instant::now();
         let before = queues.bytes;
         queues.bytes = before.saturating_sub(count);
+        self.budget.give(before - queues.bytes);
+        if queues.bytes <= self.limits.hard {
+            queues.oversize = 0;
+        }
         let freed = before > self.limits.soft && queues.bytes <= self.limits.soft;
         drop(queues);
         if freed {
@@ -227,5 +259,12 @@ impl Outbox {
     /// Waits until something is queued or the queue is closed.
     pub(super) async fn filled(&self) {
         self.filled.notified().await;
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let queues = self.queues.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.give(queues.bytes.saturating_add(queues.held));
     }
 }

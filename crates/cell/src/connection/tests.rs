@@ -9,12 +9,17 @@ use fedcell_protocol_defs::frame::{AppId, FrameType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::budget::Budget;
 use super::outbox::{Class, Outbox, OutboxLimits, Refused};
 use super::reader::{End, Receiver, Verdict, read_loop};
 use super::writer::write_loop;
 use crate::driver::Link;
 
 const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, hard: 4000 };
+
+fn unbounded() -> Arc<Budget> {
+    Arc::new(Budget::new(usize::MAX))
+}
 
 fn frame(sequence: u16, payload: &[u8]) -> EncodedFrame {
     let outline = Outline { frame_type: FrameType::DATA, app_id: AppId::CELL, stream_id: 17, sequence };
@@ -56,7 +61,7 @@ async fn receive(far: &mut TcpStream) -> Vec<u16> {
 
 #[tokio::test]
 async fn control_leaves_before_messages_before_bulk_and_each_in_order() {
-    let outbox = Arc::new(Outbox::new(LIMITS));
+    let outbox = Arc::new(Outbox::new(LIMITS, unbounded()));
     for (class, sequence) in [
         (Class::Bulk, 5),
         (Class::Message, 3),
@@ -77,18 +82,49 @@ async fn control_leaves_before_messages_before_bulk_and_each_in_order() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_all_but_control_and_the_first_frame() {
-    let outbox = Outbox::new(LIMITS);
-    outbox.push(Class::Message, frame(1, &[0; 9000])).unwrap();
-    assert_eq!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Full));
-    assert_eq!(outbox.push(Class::Bulk, frame(3, b"")), Err(Refused::Full));
-    outbox.push(Class::Control, frame(4, b"")).unwrap();
+    let budget = unbounded();
+    let outbox = Outbox::new(LIMITS, budget.clone());
+    outbox.push(Class::Message, frame(1, &[0; 3000])).unwrap();
+    assert!(matches!(outbox.push(Class::Message, frame(2, &[0; 3000])), Err(Refused::Full(_))));
+    assert!(matches!(outbox.push(Class::Bulk, frame(3, &[0; 3000])), Err(Refused::Full(_))));
+    outbox.push(Class::Control, frame(4, &[0; 3000])).unwrap();
+    assert_eq!(budget.used(), outbox.bytes());
     outbox.close(true);
-    assert_eq!(outbox.push(Class::Control, frame(5, b"")), Err(Refused::Closed));
+    assert!(matches!(outbox.push(Class::Control, frame(5, b"")), Err(Refused::Closed(_))));
+    assert_eq!(budget.used(), 0);
+}
+
+#[tokio::test]
+async fn small_frames_find_room_behind_one_that_is_larger_than_the_queue() {
+    let outbox = Outbox::new(LIMITS, unbounded());
+    outbox.push(Class::Message, frame(1, &[0; 9000])).unwrap();
+    outbox.push(Class::Message, frame(2, &[0; 3000])).unwrap();
+    assert!(matches!(outbox.push(Class::Message, frame(3, &[0; 3000])), Err(Refused::Full(_))));
+    outbox.written(9000);
+    assert!(matches!(outbox.push(Class::Message, frame(4, &[0; 3000])), Err(Refused::Full(_))));
+    outbox.push(Class::Message, frame(5, &[0; 500])).unwrap();
+}
+
+#[tokio::test]
+async fn all_queues_together_are_bounded_and_each_takes_a_frame() {
+    let budget = Arc::new(Budget::new(3500));
+    let (one, other) = (Outbox::new(LIMITS, budget.clone()), Outbox::new(LIMITS, budget.clone()));
+    one.push(Class::Message, frame(1, &[0; 1500])).unwrap();
+    one.push(Class::Message, frame(2, &[0; 1500])).unwrap();
+    other.push(Class::Message, frame(3, &[0; 1500])).unwrap();
+    assert!(matches!(other.push(Class::Message, frame(4, b"")), Err(Refused::Full(_))));
+    other.push(Class::Control, frame(5, b"")).unwrap();
+    drop(one);
+    other.push(Class::Message, frame(6, b"")).unwrap();
+    assert!(other.hold(2000), "what waits elsewhere counts");
+    assert!(matches!(other.push(Class::Message, frame(7, b"")), Err(Refused::Full(_))));
+    drop(other);
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
 async fn senders_wait_until_the_writer_has_made_room() {
-    let outbox = Arc::new(Outbox::new(LIMITS));
+    let outbox = Arc::new(Outbox::new(LIMITS, unbounded()));
     outbox.push(Class::Message, frame(1, &[0; 2000])).unwrap();
     assert!(outbox.is_crowded());
     let (link, mut far) = pair().await;
@@ -102,12 +138,12 @@ async fn senders_wait_until_the_writer_has_made_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_ends_the_connection() {
-    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }));
+    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }, unbounded()));
     let (near, far) = tokio::io::duplex(4096);
     outbox.push(Class::Message, frame(1, &[0; 100_000])).unwrap();
     let error = write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30)).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-    assert_eq!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed));
+    assert!(matches!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed(_))));
     drop(far);
 }
 

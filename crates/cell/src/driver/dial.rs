@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use fedcell_cell_proto::identity::ExpectedPeer;
 use tokio::time::timeout;
 
 use super::facts::{Facts, Side};
@@ -24,6 +25,8 @@ pub(crate) struct DialContext {
     pub(crate) tls: Option<TlsClient>,
     /// Common name that the certificate of the neighbour must bear; checked before the first frame leaves.
     pub(crate) expected_identity: Option<String>,
+    /// Whom to reach; checked against the name in READY.
+    pub(crate) expected_peer: Option<ExpectedPeer>,
     pub(crate) memory: MemoryNetwork,
     /// For the transport and for the TLS handshake, each.
     pub(crate) timeout: Duration,
@@ -37,6 +40,7 @@ impl DialContext {
             transport: self.transport,
             security: self.security,
             identity: None,
+            expected: self.expected_peer.clone(),
             local_address: String::new(),
             peer_address: String::new(),
             url: self.url.clone(),

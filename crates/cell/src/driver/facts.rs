@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use fedcell_cell_proto::identity::ExpectedPeer;
+
 use super::transport::TransportKind;
 use crate::security::{PeerIdentity, SecurityMode};
 
@@ -29,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) peer_address: String,
     /// URL of the connector or listener.
     pub(crate) url: Arc<str>,
+    /// Whom a dialled connection is to reach.
+    pub(crate) expected: Option<ExpectedPeer>,
     /// Administrators may come in by it.
     pub(crate) admin_listener: bool,
 }

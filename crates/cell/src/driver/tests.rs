@@ -62,6 +62,7 @@ fn dialler(port: u16, kit: Option<&Kit>, expected: Option<&str>) -> DialContext 
         security,
         tls: kit.and_then(|kit| TlsClient::load(&kit.credentials(), security).unwrap()),
         expected_identity: expected.map(ToOwned::to_owned),
+        expected_peer: None,
         memory: MemoryNetwork::new(),
         timeout: Duration::from_secs(10),
     }

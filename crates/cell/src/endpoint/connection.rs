@@ -71,7 +71,8 @@ impl Endpoint {
     pub(crate) async fn run_connection(&self, link: Link, facts: Facts, slot: Option<Slot>) {
         let limits = self.limits();
         let id = self.next_connection();
-        let outbox = Arc::new(Outbox::new(OutboxLimits { soft: limits.outgoing_soft, hard: limits.outgoing_hard }));
+        let bounds = OutboxLimits { soft: limits.outgoing_soft, hard: limits.outgoing_hard };
+        let outbox = Arc::new(Outbox::new(bounds, self.inner.budget.clone()));
         let closed = Arc::new(Notify::new());
         let eviction = slot.as_ref().map(Slot::eviction);
         let facts = Arc::new(facts);
@@ -148,6 +149,10 @@ impl Facts {
         } else {
             identity::ConnectionFacts::unproven(side)
         };
-        if self.admin_listener { facts.through_admin_listener() } else { facts }
+        let facts = if self.admin_listener { facts.through_admin_listener() } else { facts };
+        match &self.expected {
+            Some(peer) => facts.expecting(peer.clone()),
+            None => facts,
+        }
     }
 }

@@ -44,6 +44,9 @@ impl Endpoint {
         for served in effects.served {
             served.wake();
         }
+        for event in effects.told {
+            self.tell(event);
+        }
         for event in effects.events {
             self.deliver_event(event);
         }

@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::backbone::Backbone;
 use crate::clock::Clock;
-use crate::connection::Outbox;
+use crate::connection::{Budget, Outbox};
 use crate::dispatch::Lane;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
@@ -62,6 +62,7 @@ struct Inner {
     core: Mutex<Core>,
     handlers: RwLock<Registry<Arc<dyn Handler>>>,
     admission: Admission,
+    budget: Arc<Budget>,
     backbone: Arc<Backbone>,
     sealing: Sealing,
     timer: Notify,
@@ -84,6 +85,7 @@ impl Endpoint {
                 total: limits.unknown_peers,
                 per_address: limits.unknown_peers_per_address,
             }),
+            budget: Arc::new(Budget::new(limits.outgoing_total)),
             backbone: Arc::new(backbone),
             sealing,
             timer: Notify::new(),
@@ -111,6 +113,11 @@ impl Endpoint {
 
     pub(crate) fn admission(&self) -> &Admission {
         &self.inner.admission
+    }
+
+    /// Bytes that wait to leave, on all connections.
+    pub(crate) fn outgoing_bytes(&self) -> usize {
+        self.inner.budget.used()
     }
 
     /// Cancelled when the cell ends.
@@ -219,7 +226,7 @@ impl Endpoint {
         let (result, is_due_earlier) = {
             let mut core = self.lock();
             let result = verb(&mut core, now);
-            core.drain(&mut effects);
+            core.drain(now, &mut effects);
             (result, core.rearm())
         };
         if is_due_earlier {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::link::CloseReason;
 use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, Node, Transmit};
 use fedcell_cell_proto::request::RequestId;
 use tokio::sync::{Notify, Semaphore};
@@ -14,6 +15,7 @@ use super::{Incoming, RequestLane};
 use crate::connection::{Class, Outbox, Refused, Verdict};
 use crate::dispatch::LaneLimits;
 use crate::driver::{Facts, Slot};
+use crate::events::CellEvent;
 use crate::limits::Limits;
 
 /// One connection, as the endpoint knows it.
@@ -35,7 +37,16 @@ pub(super) struct Effects {
     pub(super) served: Vec<Served>,
     pub(super) requests: Vec<(Arc<RequestLane>, Incoming)>,
     pub(super) events: Vec<Event>,
+    pub(super) told: Vec<CellEvent>,
     pub(super) crowded: Vec<Arc<Outbox>>,
+}
+
+impl Effects {
+    fn note_crowded(&mut self, outbox: &Arc<Outbox>) {
+        if !self.crowded.iter().any(|known| Arc::ptr_eq(known, outbox)) {
+            self.crowded.push(outbox.clone());
+        }
+    }
 }
 
 /// Under the lock.
@@ -81,9 +92,9 @@ impl Core {
     }
 
     /// The drain contract of the node: frames to their queues, callers and requests to `effects`.
-    pub(super) fn drain(&mut self, effects: &mut Effects) {
+    pub(super) fn drain(&mut self, now: UnixTime, effects: &mut Effects) {
         while let Some(transmit) = self.node.poll_transmit() {
-            self.transmit(transmit, effects);
+            self.transmit(now, transmit, effects);
         }
         while let Some(event) = self.node.poll_event() {
             match event {
@@ -111,10 +122,12 @@ impl Core {
         }
     }
 
-    fn transmit(&mut self, transmit: Transmit, effects: &mut Effects) {
+    fn transmit(&mut self, now: UnixTime, transmit: Transmit, effects: &mut Effects) {
         match transmit {
             Transmit::Frame { connection, frame, class } => {
-                let Some(entry) = self.entries.get(&connection) else { return };
+                let Some(entry) = self.entries.get(&connection) else {
+                    return self.node.handle_undelivered(now, frame);
+                };
                 let class = match class {
                     NodeClass::Control => Class::Control,
                     NodeClass::Bulk => Class::Bulk,
@@ -122,22 +135,34 @@ impl Core {
                 };
                 match entry.outbox.push(class, frame) {
                     Ok(false) => {}
-                    Ok(true) => {
-                        if !effects.crowded.iter().any(|known| Arc::ptr_eq(known, &entry.outbox)) {
-                            effects.crowded.push(entry.outbox.clone());
-                        }
-                    }
-                    Err(Refused::Closed) => {}
-                    Err(Refused::Full) => {
+                    Ok(true) => effects.note_crowded(&entry.outbox),
+                    Err(Refused::Closed(frame)) => self.node.handle_undelivered(now, *frame),
+                    Err(Refused::Full(frame)) => {
                         self.overflowed += 1;
                         let peer = entry.peer.as_ref().map(FqcnBuf::as_str);
                         tracing::warn!(peer, overflowed = self.overflowed, "a peer takes too little, dropped a frame");
+                        self.node.handle_not_taken(now, *frame);
                     }
                 }
             }
+            Transmit::Held { connection, bytes } => {
+                let Some(entry) = self.entries.get(&connection) else { return };
+                if entry.outbox.hold(bytes) {
+                    effects.note_crowded(&entry.outbox);
+                }
+            }
+            Transmit::NoRoom { frame, .. } => {
+                self.overflowed += 1;
+                self.node.handle_not_taken(now, frame);
+            }
             Transmit::Close { connection, reason } => {
                 let Some(entry) = self.entries.get_mut(&connection) else { return };
-                tracing::debug!(peer = %entry.facts.peer_address, %reason, "closing a connection");
+                let (address, cause) = (&entry.facts.peer_address, core::error::Error::source(&reason));
+                tracing::debug!(peer = %address, %reason, cause, "closing a connection");
+                if !matches!(reason, CloseReason::Lost | CloseReason::Shutdown) {
+                    let (address, peer) = (address.clone(), entry.peer.clone());
+                    effects.told.push(CellEvent::Closed { address, peer, reason });
+                }
                 entry.is_closed = true;
                 entry.outbox.close(false);
                 entry.closed.notify_one();

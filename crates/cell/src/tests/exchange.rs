@@ -105,6 +105,46 @@ async fn what_cannot_be_delivered_is_an_error_with_a_code() {
 }
 
 #[tokio::test]
+async fn each_target_gets_its_own_body() {
+    let server = server().await;
+    let (_one, _two) = (site("site-1", &server).await, site("site-2", &server).await);
+    let object = Value::Map(Map::from([("round", Value::from(7_i64))]));
+    let draft = server.request_each("test", "echo").payload_to("site-1", b"for one".to_vec());
+    let draft = draft.value_to(address("site-2"), &object).payload_to("site-3", b"for nobody".to_vec());
+    let mut outcomes = draft.timeout(PATIENCE).send().await.unwrap();
+    outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let targets: Vec<_> = outcomes.iter().map(|(target, _)| target.as_str()).collect();
+    assert_eq!(targets, ["site-1", "site-2", "site-3"]);
+    assert_eq!(outcomes[0].1.as_ref().unwrap().bytes(), "for one");
+    assert_eq!(outcomes[1].1.as_ref().unwrap().value().unwrap(), object);
+    assert_eq!(outcomes[2].1.as_ref().unwrap_err().return_code(), ReturnCode::TARGET_UNREACHABLE);
+    assert_eq!(server.waiting_requests(), 0);
+
+    assert!(server.request_each("test", "echo").send().await.unwrap().is_empty());
+    let bad = server.request_each("test", "echo").to("site-1", Body::none()).to("no address", Body::none());
+    assert_eq!(bad.send().await.unwrap_err().return_code(), ReturnCode::INVALID_TARGET);
+}
+
+#[tokio::test]
+async fn each_target_is_told_something_else() {
+    let server = server().await;
+    let (one, two) = (site("site-1", &server).await, site("site-2", &server).await);
+    let (sender, mut heard) = mpsc::unbounded_channel();
+    for cell in [&one, &two] {
+        let sender = sender.clone();
+        cell.handle("test", "told", move |request: Request| {
+            let sent = sender.send((request.cell().address().to_owned(), request.bytes()));
+            async move { sent.unwrap() }
+        });
+    }
+    let draft = server.request_each("test", "told").payload_to("site-1", b"one".to_vec());
+    draft.payload_to("site-2", b"two".to_vec()).fire().await.unwrap();
+    let mut told = vec![heard.recv().await.unwrap(), heard.recv().await.unwrap()];
+    told.sort();
+    assert_eq!(told, [(address("site-1"), "one".into()), (address("site-2"), "two".into())]);
+}
+
+#[tokio::test]
 async fn a_broadcast_brings_an_outcome_for_each_target() {
     let server = server().await;
     let (_one, _two) = (site("site-1", &server).await, site("site-2", &server).await);

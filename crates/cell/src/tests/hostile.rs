@@ -1,5 +1,7 @@
 //! Peers that mean no good, each with a raw socket, and an honest one beside them.
 
+use fedcell_cell_proto::request::Failure;
+use fedcell_protocol_defs::cell::ReturnCode;
 use fedcell_protocol_defs::frame::{FrameType, PrefixLayout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -193,4 +195,35 @@ async fn a_flood_is_read_only_as_fast_as_it_is_handled() {
         tokio::task::yield_now().await;
     }
     assert_well(&site).await;
+}
+
+/// A request to a peer that takes nothing while as much waits for it as may.
+#[tokio::test]
+async fn requests_to_a_peer_that_takes_nothing_fail_at_once() {
+    let limits = Limits { outgoing_soft: 64 * 1024, outgoing_hard: 256 * 1024, ..Limits::default() };
+    let builder = Cell::builder("server").security(SecurityMode::Clear).root_url("tcp://127.0.0.1:0").limits(limits);
+    let server = builder.start().await.unwrap();
+    server.handle("test", "echo", echo);
+    let site = site("site-1", &server).await;
+    let deaf = introduced(&server, "site-2").await;
+    // What the system's buffers take is more than one message: send until the queue itself is full.
+    let mut waiting = tokio::task::JoinSet::new();
+    let failure = loop {
+        let draft = server.request("site-2", "test", "echo").payload(vec![0; 100_000]).timeout(PATIENCE);
+        waiting.spawn(async move { draft.send().await.map(drop) });
+        match tokio::time::timeout(Duration::from_millis(1), waiting.join_next()).await {
+            Ok(Some(ended)) => break ended.unwrap().unwrap_err(),
+            _ => assert!(waiting.len() < 500, "nothing fails"),
+        }
+    };
+    let crate::RequestError::Failed(Failure::NotTaken { neighbour }) = &failure else { panic!("{failure:?}") };
+    assert_eq!((neighbour.as_str(), failure.return_code()), ("site-2", ReturnCode::COMM_ERROR));
+    // The request of another cell comes back as one that cannot be passed on.
+    let draft = site.request("site-2", "test", "echo").payload(vec![0; 100_000]).timeout(PATIENCE);
+    let response = draft.send().await.unwrap();
+    assert_eq!((response.return_code(), response.error()), (ReturnCode::COMM_ERROR, Some("cannot forward")));
+    assert!(server.drops().not_taken >= 2);
+    assert!(server.outgoing_bytes() <= 256 * 1024, "{}", server.outgoing_bytes());
+    assert_well(&site).await;
+    drop(deaf);
 }

@@ -1,10 +1,12 @@
 //! Trees of cells: routes over several hops, lost connections, the in-band network commands.
 
+use fedcell_cell_proto::identity::IdentityError;
+use fedcell_cell_proto::link::CloseReason;
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{NetTopic, ReturnCode};
 
 use super::*;
-use crate::CellEvent;
+use crate::{CellEvent, PeerNameCheck};
 
 /// server ◄── site-1 ◄── site-1.job ◄── site-1.job.rank, and site-2 beside.
 struct Tree {
@@ -45,6 +47,32 @@ async fn tree() -> Tree {
     let rank = child("site-1.job.rank", &job).await;
     let other = super::site("site-2", &server).await;
     Tree { server, site, job, rank, other }
+}
+
+/// What the closed connection says of who answered where somebody else was dialled.
+#[track_caller]
+fn assert_not_expected(event: CellEvent, answered: &str, dialled: &str) {
+    let CellEvent::Closed { reason: CloseReason::Refused(error), .. } = event else { panic!("{event:?}") };
+    let IdentityError::NotExpected { name, expected } = error else { panic!("{error:?}") };
+    assert_eq!((name.as_str(), expected.to_string().as_str()), (answered, dialled));
+}
+
+#[tokio::test]
+async fn who_answers_a_dial_must_bear_the_expected_name() {
+    let tree = tree().await;
+    // The URL of a parent leads to a sibling, that of the server to a site.
+    let url = url_of(&tree.site, &ConnectorUse::InternalListener);
+    let clear = |name: &str| Cell::builder(name).security(SecurityMode::Clear);
+    let (lost, mut events) = clear("site-2.job").parent_url(url.as_str()).start_watched().await.unwrap();
+    assert_not_expected(events.next().await.unwrap(), "site-1", "site-2");
+    assert!(lost.peers().is_empty() && !lost.is_ready());
+    let (_lost, mut events) = clear("site-3").root_url(url.as_str()).start_watched().await.unwrap();
+    assert_not_expected(events.next().await.unwrap(), "site-1", "the server");
+    // The reference takes whoever answers, and so do we if we are told to.
+    let builder = clear("site-2.job").parent_url(url).peer_name_check(PeerNameCheck::DangerOff);
+    let (trusting, mut events) = builder.start_watched().await.unwrap();
+    assert!(matches!(events.next().await, Some(CellEvent::PeerUp { peer, .. }) if peer == address("site-1")));
+    assert!(!trusting.is_ready());
 }
 
 #[tokio::test]
