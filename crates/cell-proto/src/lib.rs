@@ -19,6 +19,7 @@ pub mod request;
 pub mod route;
 pub mod secure;
 pub mod stats;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod transit;
