@@ -1,6 +1,7 @@
 //! Listeners and connectors of a cell: what it is told to listen on and to dial, and what became of it.
 
 use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,8 @@ use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::adhoc::AdhocPolicy;
 use fedcell_cell_proto::identity::{ExpectedPeer, IdentityPolicy};
 use fedcell_cell_proto::url::ConnUrl;
-use fedcell_protocol_defs::config::DriverParam;
+use fedcell_fobs::Value;
+use fedcell_protocol_defs::config::{ConnectionSecurity, DriverParam};
 use tokio_util::sync::CancellationToken;
 
 use crate::connector::connect_loop;
@@ -79,6 +81,14 @@ pub(crate) struct Planned {
     pub(crate) security: Option<SecurityMode>,
 }
 
+/// Settings of a cell that are told to those who ask over the network.
+#[derive(Debug, Clone)]
+pub(crate) struct ShownSettings {
+    pub(crate) max_message_size: usize,
+    pub(crate) heartbeat: Duration,
+    pub(crate) backbone_generation: usize,
+}
+
 /// The transports of one cell.
 #[derive(Debug)]
 pub(crate) struct Backbone {
@@ -88,6 +98,8 @@ pub(crate) struct Backbone {
     pub(crate) identities: IdentityPolicy,
     pub(crate) adhoc: AdhocPolicy,
     pub(crate) peer_names: PeerNameCheck,
+    /// Settings of other parts of the cell, for those who ask over the network.
+    pub(crate) shown: ShownSettings,
     connectors: Mutex<Vec<Connector>>,
 }
 
@@ -99,8 +111,9 @@ impl Backbone {
         identities: IdentityPolicy,
         adhoc: AdhocPolicy,
         peer_names: PeerNameCheck,
+        shown: ShownSettings,
     ) -> Self {
-        Self { security, credentials, memory, identities, adhoc, peer_names, connectors: Mutex::default() }
+        Self { security, credentials, memory, identities, adhoc, peer_names, shown, connectors: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connector>> {
@@ -331,18 +344,36 @@ impl Backbone {
 }
 
 impl ConnectorInfo {
-    /// Parameters of the transport, under the names that the reference gives them in its network commands.
+    /// Parameters of the transport, under the names and of the types that the reference gives them in its network
+    /// commands. Paths of certificates are left out.
     #[must_use]
-    pub fn params(&self) -> Vec<(&'static str, String)> {
+    pub fn params(&self) -> Vec<(String, Value)> {
+        let security = match self.security {
+            SecurityMode::Clear => ConnectionSecurity::CLEAR,
+            SecurityMode::Tls => ConnectionSecurity::TLS,
+            SecurityMode::Mtls => ConnectionSecurity::MTLS,
+        };
         let mut params = vec![
-            (DriverParam::URL.as_str(), self.url.clone()),
-            (DriverParam::CONNECTION_SECURITY.as_str(), self.security.to_string()),
-            (DriverParam::SECURE.as_str(), (self.security != SecurityMode::Clear).to_string()),
+            (DriverParam::SECURE, Value::from(self.security != SecurityMode::Clear)),
+            (DriverParam::CONNECTION_SECURITY, Value::from(security.as_str())),
+            (DriverParam::IMPLEMENTED_CONN_SEC, Value::from(security.as_str())),
+            (DriverParam::URL, Value::from(self.url.as_str())),
         ];
-        if let Some(bound) = self.bound {
-            params.push((DriverParam::HOST.as_str(), bound.ip().to_string()));
-            params.push((DriverParam::PORT.as_str(), bound.port().to_string()));
+        let mut of_query = Vec::new();
+        // The URL was understood when the connector was started.
+        if let Ok(url) = ConnUrl::parse(&self.url) {
+            let host = self.bound.map_or_else(|| url.host().unwrap_or_default().to_owned(), |at| at.ip().to_string());
+            params.push((DriverParam::SCHEME, Value::from(url.scheme().as_str())));
+            params.push((DriverParam::HOST, Value::from(host)));
+            if let Some(port) = url.port() {
+                params.push((DriverParam::PORT, Value::from(port.to_string())));
+            }
+            params.push((DriverParam::PATH, Value::from(url.path())));
+            params.push((DriverParam::PARAMS, Value::from(url.path_parameters())));
+            params.push((DriverParam::QUERY, Value::from(url.query())));
+            params.push((DriverParam::FRAG, Value::from(url.fragment())));
+            of_query.extend(url.parameters().map(|(key, value)| (key.to_owned(), Value::from(value))));
         }
-        params
+        params.into_iter().map(|(key, value)| (key.as_str().to_owned(), value)).chain(of_query).collect()
     }
 }

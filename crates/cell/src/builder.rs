@@ -12,7 +12,7 @@ use fedcell_cell_proto::node::{Node, NodeConfig, OriginCheck};
 
 use fedcell_protocol_defs::cell::{CertChannel, CertTopic};
 
-use crate::backbone::{Backbone, ConnectorUse, PeerNameCheck, Planned};
+use crate::backbone::{Backbone, ConnectorUse, PeerNameCheck, Planned, ShownSettings};
 use crate::cell::Cell;
 use crate::driver::MemoryNetwork;
 use crate::endpoint::Endpoint;
@@ -236,16 +236,22 @@ impl CellBuilder {
         if let Some(bytes) = self.max_message_size {
             config.limits.message_size = bytes;
         }
+        let max_message_size = config.limits.message_size;
         let mut link = LinkConfig::new(config.address().clone(), Side::Dialer);
         link.stall_timeout = None;
         link.settle = Some(SETTLE);
         if let Some(interval) = self.heartbeat {
             link.heartbeat_interval = Some(interval);
         }
+        let shown = ShownSettings {
+            max_message_size,
+            heartbeat: link.heartbeat_interval.unwrap_or_default(),
+            backbone_generation: self.backbone_generation,
+        };
         let node = Node::new(config, Filters::new(), link, Box::new(id_source()));
         let sealing = Sealing::load(self.credentials.as_ref(), identities.clone());
         let backbone =
-            Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, self.peer_names);
+            Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, self.peer_names, shown);
         let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
         let cell = Cell::started(endpoint.clone());
         cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);

@@ -61,25 +61,48 @@ pub struct ConnectionFacts {
     pub is_admin_listener: bool,
     /// Whom this cell dialled to reach, if it is the dialer and its configuration says so.
     pub expected: Option<ExpectedPeer>,
+    /// Whether the transport needs PING to notice that a peer is gone.
+    pub needs_heartbeat: bool,
 }
 
 impl ConnectionFacts {
     /// A connection on which nobody has proved anything: no TLS, or TLS that only the listener has proved.
     #[must_use]
     pub const fn unproven(side: Side) -> Self {
-        Self { side, is_mutual_tls: false, peer_common_name: None, is_admin_listener: false, expected: None }
+        Self {
+            side,
+            is_mutual_tls: false,
+            peer_common_name: None,
+            is_admin_listener: false,
+            expected: None,
+            needs_heartbeat: true,
+        }
     }
 
     /// A connection with mutual TLS whose peer has proved a certificate with that common name, if it has one.
     #[must_use]
     pub const fn mutual_tls(side: Side, peer_common_name: Option<String>) -> Self {
-        Self { side, is_mutual_tls: true, peer_common_name, is_admin_listener: false, expected: None }
+        Self {
+            side,
+            is_mutual_tls: true,
+            peer_common_name,
+            is_admin_listener: false,
+            expected: None,
+            needs_heartbeat: true,
+        }
     }
 
     /// The same connection, accepted by a listener for administrators.
     #[must_use]
     pub fn through_admin_listener(self) -> Self {
         Self { is_admin_listener: true, ..self }
+    }
+
+    /// The same connection, over a transport that notices by itself when the peer is gone: nobody is asked for signs of
+    /// life.
+    #[must_use]
+    pub fn without_heartbeat(self) -> Self {
+        Self { needs_heartbeat: false, ..self }
     }
 
     /// The same connection, dialled to reach that peer.

@@ -134,6 +134,9 @@ impl Node {
         }
         let mut config = self.link.clone();
         config.side = facts.side;
+        if !facts.needs_heartbeat {
+            (config.heartbeat_interval, config.idle_timeout) = (None, None);
+        }
         self.connections.insert(
             connection,
             Connection { link: Link::new(config, now), facts, timer: None, held: Vec::new(), held_bytes: 0 },

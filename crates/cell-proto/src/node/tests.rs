@@ -481,6 +481,22 @@ fn silent_neighbours_are_asked_and_then_given_up() {
 }
 
 #[test]
+fn a_transport_that_notices_by_itself_needs_no_heartbeat() {
+    let (mut server, mut site) = (node("server", 100), node("site-1", 0));
+    server.handle_connected(NOW, WIRE, ConnectionFacts::unproven(Side::Listener).without_heartbeat());
+    site.handle_connected(NOW, WIRE, ConnectionFacts::unproven(Side::Dialer));
+    while carry(&mut site, &mut server, NOW) || carry(&mut server, &mut site, NOW) {}
+    assert!(server.is_open(WIRE) && site.is_open(WIRE));
+    // The timer of the handshake has still to pass.
+    for node in [&mut server, &mut site] {
+        let at = node.poll_timeout().unwrap();
+        node.handle_timeout(at);
+    }
+    assert_eq!(server.poll_timeout(), None);
+    assert!(site.poll_timeout().is_some());
+}
+
+#[test]
 fn a_name_of_our_own_and_frames_before_a_name_close_the_connection() {
     let mut server = node("server", 0);
     let mut twin = Link::new(LinkConfig::new(FqcnBuf::server(), Side::Dialer), NOW);

@@ -13,6 +13,8 @@ use super::histogram::{HistogramMode, HistogramPool, Marks};
 const MAX_CATEGORIES: usize = 1024;
 /// Categories of travel times, which are also kept by origin.
 const MAX_TRAVEL_CATEGORIES: usize = 4096;
+/// What the reference calls every stream that comes in.
+const STREAM: &str = "stream";
 /// Bytes in the unit of the size pools.
 const MEGABYTE: f64 = 1_048_576.0;
 
@@ -27,7 +29,9 @@ pub enum PoolKind {
 }
 
 impl PoolKind {
-    const fn shown(self) -> &'static str {
+    /// The word for it in the table of pools.
+    #[must_use]
+    pub const fn shown(self) -> &'static str {
         match self {
             Self::Histogram => "hist",
             Self::Counter => "counter",
@@ -61,17 +65,26 @@ pub struct CellStats {
     received_sizes: HistogramPool,
     sent: CounterPool,
     received: CounterPool,
+    stream_categories: Categories,
+    sent_stream_sizes: HistogramPool,
+    received_stream_sizes: HistogramPool,
+    sent_streams: CounterPool,
+    received_streams: CounterPool,
 }
 
 /// Name, kind and description of each pool, by name.
-const POOLS: [(StatsPool<'static>, PoolKind, &str); 7] = [
+const POOLS: [(StatsPool<'static>, PoolKind, &str); 11] = [
     (StatsPool::MSG_TRAVEL, PoolKind::Histogram, "seconds that messages took from their origin to this cell"),
     (StatsPool::RECEIVED_MSG_COUNTERS, PoolKind::Counter, "messages received, by outcome"),
     (StatsPool::RECEIVED_MSG_SIZES, PoolKind::Histogram, "sizes of messages received, MiB"),
+    (StatsPool::RECEIVED_STREAM_COUNTERS, PoolKind::Counter, "streams received"),
+    (StatsPool::RECEIVED_STREAM_SIZES, PoolKind::Histogram, "sizes of streams received, MiB"),
     (StatsPool::REQUEST_PROCESSING, PoolKind::Histogram, "seconds that handlers of requests took"),
     (StatsPool::REQUEST_RESPONSE, PoolKind::Histogram, "seconds from a request to its reply, seen by the requester"),
     (StatsPool::SENT_MSG_COUNTERS, PoolKind::Counter, "messages sent, by outcome"),
     (StatsPool::SENT_MSG_SIZES, PoolKind::Histogram, "sizes of messages sent, MiB"),
+    (StatsPool::SENT_STREAM_COUNTERS, PoolKind::Counter, "streams sent"),
+    (StatsPool::SENT_STREAM_SIZES, PoolKind::Histogram, "sizes of streams sent, MiB"),
 ];
 
 impl CellStats {
@@ -88,6 +101,11 @@ impl CellStats {
             received_sizes: HistogramPool::new(Marks::MEGABYTES),
             sent: CounterPool::new(),
             received: CounterPool::new(),
+            stream_categories: Categories::new(MAX_CATEGORIES),
+            sent_stream_sizes: HistogramPool::new(Marks::MEGABYTES),
+            received_stream_sizes: HistogramPool::new(Marks::MEGABYTES),
+            sent_streams: CounterPool::new(),
+            received_streams: CounterPool::new(),
         }
     }
 
@@ -140,6 +158,28 @@ impl CellStats {
         self.travel.record(category, seconds);
     }
 
+    /// Counts a stream that cell `me` begins to send, of so many bytes. `kind` is what the application streams: `byte`,
+    /// `blob` or `file` in the reference.
+    pub fn note_stream_sent(&mut self, me: &str, kind: &str, channel: &str, topic: &str, bytes: u64) {
+        let category = self.stream_categories.named(&format!("{me}:{kind}:{channel}:{topic}"));
+        self.sent_streams.increment(category, StatsCounter::SENT.as_str());
+        self.sent_stream_sizes.record(category, megabytes(usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+
+    /// Counts a stream that begins to come in at cell `me`, of so many bytes as its sender says.
+    pub fn note_stream_received(&mut self, me: &str, channel: &str, topic: &str, bytes: u64) {
+        let category = self.stream_categories.named(&format!("{me}:{STREAM}:{channel}:{topic}"));
+        self.received_streams.increment(category, StatsCounter::RECEIVED.as_str());
+        self.received_stream_sizes.record(category, megabytes(usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+
+    /// How many categories are kept apart: of messages, of travel times, of streams. Peers choose them; each number has a
+    /// bound.
+    #[must_use]
+    pub fn categories(&self) -> [usize; 3] {
+        [self.categories.len(), self.travel_categories.len(), self.stream_categories.len()]
+    }
+
     /// How often an outcome was counted for messages sent, in all categories.
     #[must_use]
     pub fn sent_total(&self, outcome: StatsCounter<'_>) -> u64 {
@@ -174,6 +214,12 @@ impl CellStats {
             () if is(StatsPool::SENT_MSG_SIZES) => self.sent_sizes.table(&self.categories, mode),
             () if is(StatsPool::RECEIVED_MSG_SIZES) => self.received_sizes.table(&self.categories, mode),
             () if is(StatsPool::SENT_MSG_COUNTERS) => self.sent.table(&self.categories),
+            () if is(StatsPool::SENT_STREAM_SIZES) => self.sent_stream_sizes.table(&self.stream_categories, mode),
+            () if is(StatsPool::RECEIVED_STREAM_SIZES) => {
+                self.received_stream_sizes.table(&self.stream_categories, mode)
+            }
+            () if is(StatsPool::SENT_STREAM_COUNTERS) => self.sent_streams.table(&self.stream_categories),
+            () if is(StatsPool::RECEIVED_STREAM_COUNTERS) => self.received_streams.table(&self.stream_categories),
             () if is(StatsPool::RECEIVED_MSG_COUNTERS) => self.received.table(&self.categories),
             () => return None,
         };

@@ -9,12 +9,14 @@
 mod budget;
 mod outbox;
 mod reader;
+mod times;
 mod writer;
 
 pub(crate) use budget::Budget;
 pub(crate) use outbox::{Class, Outbox, OutboxLimits, Refused};
 pub(crate) use reader::{End, Receiver, Verdict, read_loop};
-pub(crate) use writer::write_loop;
+pub(crate) use times::WriteTimes;
+pub(crate) use writer::{Timed, write_loop};
 
 #[cfg(test)]
 mod tests;

@@ -12,10 +12,16 @@ use tokio::net::{TcpListener, TcpStream};
 use super::budget::Budget;
 use super::outbox::{Class, Outbox, OutboxLimits, Refused};
 use super::reader::{End, Receiver, Verdict, read_loop};
+use super::times::WriteTimes;
+use super::writer::Timed;
 use super::writer::write_loop;
 use crate::driver::Link;
 
 const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, hard: 4000 };
+
+fn timed() -> Timed {
+    Timed { times: Arc::new(WriteTimes::new()), transport: crate::driver::TransportKind::Memory }
+}
 
 fn unbounded() -> Arc<Budget> {
     Arc::new(Budget::new(usize::MAX))
@@ -74,7 +80,7 @@ async fn control_leaves_before_messages_before_bulk_and_each_in_order() {
     }
     outbox.close(false);
     let (link, mut far) = pair().await;
-    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5)));
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed()));
     assert_eq!(receive(&mut far).await, [1, 2, 3, 4, 5, 6]);
     writing.await.unwrap().unwrap();
     assert_eq!(outbox.bytes(), 0);
@@ -128,7 +134,7 @@ async fn senders_wait_until_the_writer_has_made_room() {
     outbox.push(Class::Message, frame(1, &[0; 2000])).unwrap();
     assert!(outbox.is_crowded());
     let (link, mut far) = pair().await;
-    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5)));
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed()));
     outbox.room().await;
     assert!(!outbox.is_crowded());
     outbox.close(false);
@@ -141,7 +147,8 @@ async fn a_peer_that_takes_nothing_ends_the_connection() {
     let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }, unbounded()));
     let (near, far) = tokio::io::duplex(4096);
     outbox.push(Class::Message, frame(1, &[0; 100_000])).unwrap();
-    let error = write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30)).await.unwrap_err();
+    let error =
+        write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     assert!(matches!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed(_))));
     drop(far);

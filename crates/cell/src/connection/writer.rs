@@ -7,23 +7,36 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
 use super::outbox::{Next, Outbox};
-use crate::driver::{Batch, WriteHalf};
+use super::times::WriteTimes;
+use crate::driver::{Batch, TransportKind, WriteHalf};
 
 /// Writes that follow each other as quickly as this are many small ones that could be one.
 const DENSE: Duration = Duration::from_micros(10);
 
+/// Where the times of writes go.
+#[derive(Debug, Clone)]
+pub(crate) struct Timed {
+    pub(crate) times: Arc<WriteTimes>,
+    pub(crate) transport: TransportKind,
+}
+
 /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`.
 ///
 /// On an error the outbox is closed and what it held is forgotten.
-pub(crate) async fn write_loop(mut writing: WriteHalf, outbox: Arc<Outbox>, stall: Duration) -> io::Result<()> {
-    let outcome = drive(&mut writing, &outbox, stall).await;
+pub(crate) async fn write_loop(
+    mut writing: WriteHalf,
+    outbox: Arc<Outbox>,
+    stall: Duration,
+    timed: Timed,
+) -> io::Result<()> {
+    let outcome = drive(&mut writing, &outbox, stall, &timed).await;
     outbox.close(true);
     // The peer may be gone already; then there is nobody to tell.
     let _ = timeout(stall.min(Duration::from_secs(1)), writing.shutdown()).await;
     outcome
 }
 
-async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io::Result<()> {
+async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration, timed: &Timed) -> io::Result<()> {
     let mut batch = Batch::default();
     let mut wrote_at = None;
     loop {
@@ -42,11 +55,14 @@ async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration) -> io:
                 continue;
             }
         }
+        let began = Instant::now();
         while !batch.is_empty() {
             let written = within(stall, writing.write(&mut batch)).await?;
             outbox.written(written);
         }
-        wrote_at = Some(Instant::now());
+        let ended = Instant::now();
+        timed.times.record(timed.transport, ended - began);
+        wrote_at = Some(ended);
     }
 }
 

@@ -43,6 +43,14 @@ impl TransportKind {
         }
     }
 
+    /// What the reference calls its driver for it in the statistics.
+    pub(crate) const fn driver_name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TcpDriver",
+            Self::Memory => "MemoryDriver",
+        }
+    }
+
     /// What it can do.
     #[must_use]
     pub const fn capabilities(self) -> Capabilities {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::state::Entry;
 use super::{Endpoint, RequestLane};
-use crate::connection::{End, Outbox, OutboxLimits, Receiver, Verdict, read_loop, write_loop};
+use crate::connection::{End, Outbox, OutboxLimits, Receiver, Timed, Verdict, read_loop, write_loop};
 use crate::driver::{Facts, Link, Side, Slot};
 use crate::events::CellEvent;
 
@@ -85,7 +85,8 @@ impl Endpoint {
             peer: None,
             is_closed: false,
         };
-        let mut writer = Writer(tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall)));
+        let timed = Timed { times: self.inner.times.clone(), transport: facts.transport };
+        let mut writer = Writer(tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall, timed)));
         self.drive(|core, now| {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);
@@ -149,6 +150,7 @@ impl Facts {
         } else {
             identity::ConnectionFacts::unproven(side)
         };
+        let facts = if self.transport.capabilities().heartbeat { facts } else { facts.without_heartbeat() };
         let facts = if self.admin_listener { facts.through_admin_listener() } else { facts };
         match &self.expected {
             Some(peer) => facts.expecting(peer.clone()),

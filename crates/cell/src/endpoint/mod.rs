@@ -35,12 +35,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::backbone::Backbone;
 use crate::clock::Clock;
-use crate::connection::{Budget, Outbox};
+use crate::connection::{Budget, Outbox, WriteTimes};
 use crate::dispatch::Lane;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
 use crate::handler::Handler;
 use crate::limits::Limits;
+use crate::network::Subnets;
 use crate::sealing::Sealing;
 
 use self::state::{Core, Effects};
@@ -63,6 +64,8 @@ struct Inner {
     handlers: RwLock<Registry<Arc<dyn Handler>>>,
     admission: Admission,
     budget: Arc<Budget>,
+    times: Arc<WriteTimes>,
+    subnets: Subnets,
     backbone: Arc<Backbone>,
     sealing: Sealing,
     timer: Notify,
@@ -86,6 +89,8 @@ impl Endpoint {
                 per_address: limits.unknown_peers_per_address,
             }),
             budget: Arc::new(Budget::new(limits.outgoing_total)),
+            times: Arc::new(WriteTimes::new()),
+            subnets: Subnets::default(),
             backbone: Arc::new(backbone),
             sealing,
             timer: Notify::new(),
@@ -118,6 +123,16 @@ impl Endpoint {
     /// Bytes that wait to leave, on all connections.
     pub(crate) fn outgoing_bytes(&self) -> usize {
         self.inner.budget.used()
+    }
+
+    /// How long writes took.
+    pub(crate) fn write_times(&self) -> &WriteTimes {
+        &self.inner.times
+    }
+
+    /// The subnets that this cell watches.
+    pub(crate) fn subnets(&self) -> &Subnets {
+        &self.inner.subnets
     }
 
     /// Cancelled when the cell ends.

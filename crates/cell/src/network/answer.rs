@@ -1,17 +1,13 @@
 //! Answers to the commands.
 
-use std::fs;
-
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_cell_proto::adhoc::AdhocPolicy;
 use fedcell_cell_proto::request::{Body, Reply};
-use fedcell_cell_proto::stats::{HistogramMode, Table};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{
-    NetChannel, NetConfigKey, NetConnectorKey, NetConnectorType, NetKey, NetTopic, NetUrlUse, ReturnCode, StatsPool,
+    NetChannel, NetConnectorKey, NetConnectorType, NetKey, NetTopic, NetUrlUse, ReturnCode, StatsPool,
 };
-use fedcell_protocol_defs::config::{CommConfigKey, ConnectionSecurity, Scheme, Setting};
 
+use super::about::{pool, pools, process, settings, variables};
 use super::values::{of_headers, of_table, reply, text};
 use super::{measure, spread};
 use crate::backbone::{ConnectorInfo, ConnectorUse};
@@ -37,9 +33,7 @@ pub(super) async fn command(request: Request) -> Result<Answer, HandlerError> {
             Answer::Nothing
         }
         NetTopic::MSG_STATS => pool(&cell, StatsPool::REQUEST_RESPONSE.as_str(), &request)?.into(),
-        NetTopic::LIST_POOLS => {
-            reply(&of_table(cell.endpoint().inspect(|node| node.exchange().stats().list())))?.into()
-        }
+        NetTopic::LIST_POOLS => reply(&of_table(pools(&cell)))?.into(),
         NetTopic::SHOW_POOL => {
             let wanted = request.value()?;
             pool(&cell, text(&wanted, NetKey::POOL).unwrap_or_default(), &request)?.into()
@@ -62,8 +56,10 @@ pub(super) async fn command(request: Request) -> Result<Answer, HandlerError> {
             stop(&cell).await;
             Reply::ok(Body::none()).into()
         }
-        // Monitors of subnets are a matter of applications; without one the reference only logs.
-        NetTopic::HEARTBEAT => Answer::Nothing,
+        NetTopic::HEARTBEAT => {
+            cell.endpoint().subnets().note_heartbeat(request.origin(), &request.value()?);
+            Answer::Nothing
+        }
         _ => Reply::no_handler().into(),
     };
     Ok(answer)
@@ -169,63 +165,6 @@ async fn url_use(cell: &Cell, request: &Request) -> Result<Reply, HandlerError> 
         }
     }
     Ok(reply(&Value::Map(told))?)
-}
-
-/// One statistics pool.
-fn pool(cell: &Cell, name: &str, request: &Request) -> Result<Reply, HandlerError> {
-    let mode = request.value()?;
-    let mode = HistogramMode::parse(text(&mode, NetKey::MODE).unwrap_or_default());
-    let table = cell.endpoint().inspect(|node| node.exchange().stats().table(name, mode));
-    match table {
-        Some(table) => Ok(reply(&of_table(table))?),
-        None => Err(HandlerError::invalid_request(format!("unknown pool '{name}'"))),
-    }
-}
-
-/// The communication settings in force.
-fn settings(cell: &Cell) -> Value {
-    let scheme = Scheme::TCP.as_str();
-    let resources = Map::from([
-        (CommConfigKey::HOST.as_str(), "localhost"),
-        (CommConfigKey::CONNECTION_SECURITY.as_str(), ConnectionSecurity::CLEAR.as_str()),
-    ]);
-    Value::Map(Map::from([
-        (NetConfigKey::ALLOW_ADHOC.as_str(), Value::from(cell.endpoint().backbone().adhoc == AdhocPolicy::On)),
-        (NetConfigKey::ADHOC_SCHEME.as_str(), Value::from(scheme)),
-        (NetConfigKey::ADHOC_RESOURCES.as_str(), Value::Map(Map::new())),
-        (NetConfigKey::INTERNAL_SCHEME.as_str(), Value::from(scheme)),
-        (NetConfigKey::INTERNAL_RESOURCES.as_str(), Value::Map(resources)),
-        // No file is read at this layer.
-        (NetConfigKey::CONFIG.as_str(), Value::from("none")),
-    ]))
-}
-
-/// The settings of the reference that this cell has a value for.
-fn variables(cell: &Cell) -> Value {
-    let limits = cell.endpoint().limits();
-    Value::Map(Map::from([
-        (Setting::ALLOW_ADHOC_CONNS.as_str(), Value::from(cell.endpoint().backbone().adhoc == AdhocPolicy::On)),
-        (Setting::STREAMING_SEND_TIMEOUT.as_str(), Value::from(limits.send_stall.as_secs_f64())),
-        (Setting::TCP_NO_DELAY.as_str(), Value::from(true)),
-    ]))
-}
-
-/// Process id, memory, threads, as far as the system tells.
-fn process() -> Table {
-    let mut rows = vec![vec!["Process ID".to_owned(), std::process::id().to_string()]];
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.map(|rest| rest.trim().trim_end_matches(" kB").to_owned())
-    };
-    let unknown = || "N/A (not supported on this platform)".to_owned();
-    rows.push(vec!["Memory Usage".to_owned(), field("VmHWM").unwrap_or_else(unknown)]);
-    rows.push(vec!["Thread Count".to_owned(), field("Threads").unwrap_or_else(unknown)]);
-    for thread in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-        let name = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
-        rows.push(vec![format!("Thread:{}", thread.file_name().to_string_lossy()), name.trim().to_owned()]);
-    }
-    Table { headers: vec!["Resource".to_owned(), "Value".to_owned()], rows }
 }
 
 /// Stops the cells below, and this one as soon as the command is answered.

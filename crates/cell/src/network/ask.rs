@@ -48,6 +48,11 @@ impl<'a> Network<'a> {
         Self { cell, patience: PATIENCE }
     }
 
+    /// The cell that asks.
+    pub(super) const fn cell(&self) -> &'a Cell {
+        self.cell
+    }
+
     /// Sets how long one answer may take. Default 1 s.
     #[must_use]
     pub const fn patience(self, patience: Duration) -> Self {
@@ -107,6 +112,33 @@ impl<'a> Network<'a> {
     /// As [`cells`](Self::cells).
     pub async fn conns(&self, target: &FqcnBuf) -> Result<Value, RequestError> {
         self.ask(target, NetTopic::CONNS).await
+    }
+
+    /// The settings of `target` that it has looked up so far, a dict.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if `target` does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`cells`](Self::cells).
+    pub async fn config_vars(&self, target: &FqcnBuf) -> Result<Value, RequestError> {
+        self.ask(target, NetTopic::CONFIG_VARS).await
+    }
+
+    /// The communication settings of `target`, a dict with the keys of
+    /// [`NetConfigKey`](fedcell_protocol_defs::cell::NetConfigKey).
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if `target` does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`cells`](Self::cells).
+    pub async fn comm_config(&self, target: &FqcnBuf) -> Result<Value, RequestError> {
+        self.ask(target, NetTopic::COMM_CONFIG).await
     }
 
     /// How a message goes from this cell to `target` and back.

@@ -7,13 +7,17 @@
 //!            ◄─ all ──         ◄─ two ───          ◄─ one ─
 //! ```
 
+mod about;
 mod answer;
 mod ask;
 mod measure;
 mod spread;
+mod subnet;
 mod values;
 
 pub use ask::{Network, RouteReport};
+pub(crate) use subnet::Subnets;
+pub use subnet::{MemberState, SubnetError, SubnetEvent, SubnetMembership, SubnetMonitor};
 
 use fedcell_protocol_defs::cell::{NetChannel, Wildcard};
 

@@ -6,6 +6,7 @@ use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{NetTopic, ReturnCode};
 
 use super::*;
+use crate::network::{MemberState, SubnetEvent};
 use crate::{CellEvent, PeerNameCheck};
 
 /// server ◄── site-1 ◄── site-1.job ◄── site-1.job.rank, and site-2 beside.
@@ -202,4 +203,94 @@ async fn cells_that_talk_over_the_server_connect_directly_if_they_may() {
     tokio::time::timeout(PATIENCE, two.connected(address("site-1").as_fqcn())).await.expect("no direct connection");
     let report = two.network().route(&address("site-1")).await.unwrap();
     assert_eq!(report.request.as_map().unwrap().get("cn__from").unwrap().as_str(), Some("site-2"));
+}
+
+#[tokio::test]
+async fn a_subnet_is_watched_by_its_heartbeats() {
+    let server = server().await;
+    let (one, two) = (site("site-1", &server).await, site("site-2", &server).await);
+    let members = || [address("site-1"), address("site-2"), address("site-3")];
+    let silence = Duration::from_millis(200);
+    assert!(server.network().watch_subnet("ring", [], silence).is_err());
+    let mut monitor = server.network().watch_subnet("ring", members(), silence).unwrap();
+    assert!(server.network().watch_subnet("ring", members(), silence).is_err(), "one monitor for a subnet");
+    let _stranger = two.network().join_subnet("another", &address("server"));
+    let membership = one.network().join_subnet("ring", &address("server"));
+    assert_eq!(monitor.next().await, Some(SubnetEvent::Online(address("site-1"))));
+    let states: Vec<_> = monitor.members().into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [MemberState::Online, MemberState::Unknown, MemberState::Unknown]);
+    // The next heartbeat comes after five seconds: later than this monitor has patience for.
+    assert_eq!(monitor.next().await, Some(SubnetEvent::Offline(address("site-1"))));
+    drop(membership);
+    let _again = one.network().join_subnet("ring", &address("server"));
+    assert_eq!(monitor.next().await, Some(SubnetEvent::Online(address("site-1"))));
+    let stopped = monitor.stop_subnet().await.unwrap();
+    assert_eq!(stopped.len(), 1);
+    assert_eq!(stopped[0].1.as_ref().unwrap().return_code(), ReturnCode::OK);
+    one.ended().await;
+    drop(monitor);
+    assert!(server.network().watch_subnet("ring", members(), silence).is_ok());
+}
+
+/// Keys of a dict with the kinds of their values, as `key: kind`.
+fn shape(value: &Value) -> Vec<String> {
+    let mut shape: Vec<String> = value
+        .as_map()
+        .unwrap()
+        .iter()
+        .map(|(key, value)| format!("{}: {}", key.as_str().unwrap(), value.kind()))
+        .collect();
+    shape.sort();
+    shape
+}
+
+/// What a running reference cell answers, key by key; the interop rows ask one.
+#[tokio::test]
+async fn settings_and_connectors_are_told_under_the_names_of_the_reference() {
+    let tree = tree().await;
+    let network = tree.server.network();
+    let settings = network.config_vars(&address("site-1")).await.unwrap();
+    let (text, flag, whole, number) =
+        [Value::from("x"), Value::from(true), Value::from(1_i64), Value::from(1.5)].map(|value| value.kind()).into();
+    assert_eq!(
+        shape(&settings),
+        [
+            format!("adhoc_conn_scheme: {text}"),
+            format!("allow_adhoc_conns: {flag}"),
+            format!("backbone_conn_gen: {whole}"),
+            format!("heartbeat_interval: {whole}"),
+            format!("internal_conn_scheme: {text}"),
+            format!("max_message_size: {whole}"),
+            format!("sfm_close_stalled_connection: {flag}"),
+            format!("sfm_send_stall_consecutive_checks: {whole}"),
+            format!("sfm_send_stall_timeout: {number}"),
+            format!("streaming_send_timeout: {number}"),
+            format!("tcp_no_delay: {flag}"),
+        ]
+    );
+    let conns = network.conns(&address("site-1.job")).await.unwrap();
+    let conns = conns.as_map().unwrap();
+    let params = |key: &str| shape(conns.get(key).unwrap().as_map().unwrap().get("params").unwrap());
+    let expected: Vec<String> =
+        ["connection_security", "frag", "host", "implemented_conn_sec", "params", "path", "port"]
+            .iter()
+            .chain(["query", "scheme"].iter())
+            .map(|key| format!("{key}: {text}"))
+            .chain([format!("secure: {flag}"), format!("url: {text}")])
+            .collect();
+    for key in ["int_listener", "bb_int_connector"] {
+        assert_eq!(params(key), expected, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn writes_are_counted_by_transport() {
+    let server = server().await;
+    let site = site("site-1", &server).await;
+    let pools = site.network().pools(&address("server")).await.unwrap();
+    assert_eq!(pools.rows.len(), 12);
+    assert!(pools.rows.is_sorted(), "{pools:?}");
+    let pool = site.network().pool(&address("server"), "sfm_send_frame", "count").await.unwrap();
+    assert_eq!(pool.rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["TcpDriver"]);
+    assert!(pool.rows[0].last().unwrap().parse::<u64>().unwrap() > 1);
 }
