@@ -46,22 +46,7 @@ impl<S: Storage, T: Encode + Decode<()>> Log<S, T> {
                 storage.sync_names().map_err(Error::io(Operation::Sync, name))?;
             }
             Some(size) => {
-                let mut reader = storage.reader(name).map_err(Error::io(Operation::Read, name))?;
-                loop {
-                    match record::read(&mut reader, name, at, size.saturating_sub(at))? {
-                        Found::Record { head, body, length } => {
-                            at += length;
-                            replay.records += 1;
-                            visit(head, body);
-                        }
-                        Found::End => break,
-                        Found::Torn => {
-                            replay.cut = size - at;
-                            break;
-                        }
-                    }
-                }
-                drop(reader);
+                (at, replay) = read_all(&storage, name, size, &mut visit)?;
                 if replay.cut > 0 {
                     storage.truncate(name, at).map_err(Error::io(Operation::Write, name))?;
                 }
@@ -122,6 +107,16 @@ impl<S: Storage, T: Encode + Decode<()>> Log<S, T> {
         Ok(())
     }
 
+    /// Reads the log again, and gives each record to `visit`, first to last.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn visit(&self, mut visit: impl FnMut(T, Vec<u8>)) -> Result<(), Error> {
+        read_all(&self.storage, &self.name, self.length, &mut visit)?;
+        Ok(())
+    }
+
     /// Length of the file in bytes.
     #[must_use]
     pub const fn length(&self) -> u64 {
@@ -131,5 +126,30 @@ impl<S: Storage, T: Encode + Decode<()>> Log<S, T> {
     /// The folder, for other files beside the log.
     pub const fn storage_mut(&mut self) -> &mut S {
         &mut self.storage
+    }
+}
+
+/// How long the whole records are together, and what else was found.
+fn read_all<S: Storage, T: Decode<()>>(
+    storage: &S,
+    name: &str,
+    size: u64,
+    visit: &mut impl FnMut(T, Vec<u8>),
+) -> Result<(u64, Replay), Error> {
+    let mut reader = storage.reader(name).map_err(Error::io(Operation::Read, name))?;
+    let (mut at, mut replay) = (0, Replay::default());
+    loop {
+        match record::read(&mut reader, name, at, size.saturating_sub(at))? {
+            Found::Record { head, body, length } => {
+                at += length;
+                replay.records += 1;
+                visit(head, body);
+            }
+            Found::End => return Ok((at, replay)),
+            Found::Torn => {
+                replay.cut = size - at;
+                return Ok((at, replay));
+            }
+        }
     }
 }

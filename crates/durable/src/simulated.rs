@@ -97,7 +97,7 @@ impl SimulatedDisk {
         let mut disk = self.disk();
         disk.steps += 1;
         match &mut disk.steps_left {
-            Some(0) => Err(io::Error::other("the simulated machine is off")),
+            Some(0) => Err(off()),
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -109,6 +109,10 @@ impl SimulatedDisk {
     fn file(&self, name: &str) -> io::Result<usize> {
         self.disk().names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+}
+
+fn off() -> io::Error {
+    io::Error::other("the simulated machine is off")
 }
 
 impl Content {
@@ -167,9 +171,17 @@ impl Storage for SimulatedDisk {
                 file
             }
         };
-        for byte in parts.iter().copied().flatten() {
-            self.step()?;
-            self.disk().files[file].bytes.push(*byte);
+        let mut disk = self.disk();
+        for part in parts {
+            let room =
+                disk.steps_left.map_or(part.len(), |left| part.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let (written, rest) = part.split_at(room);
+            disk.files[file].bytes.extend_from_slice(written);
+            disk.steps += room as u64;
+            disk.steps_left = disk.steps_left.map(|left| left - room as u64);
+            if !rest.is_empty() {
+                return Err(off());
+            }
         }
         Ok(())
     }

@@ -1,1 +1,14 @@
-//! The coordinator: registration, tokens, jobs, task broadcast and aggregation.
+#![doc = include_str!("../README.md")]
+
+pub mod aggregate;
+pub mod controller;
+mod journal;
+pub mod model;
+pub mod round;
+pub mod run;
+pub mod selection;
+
+pub use controller::Controller;
+pub use journal::Ending;
+pub use model::Model;
+pub use run::{Run, RunConfig, RunError, RunEvent};

@@ -1,0 +1,82 @@
+//! The journal of a run: what a coordinator that starts again has to know, in the order in which it happened.
+//!
+//! It holds one round. When the round is over, the new model is on disk first, then a journal that begins with it takes
+//! the place of the old one; a crash between the two closes the round a second time, with the same results.
+
+use fedcell_durable::bincode::{Decode, Encode};
+use fedcell_durable::{Error, Log, Replay, Storage};
+
+/// Name of the journal's file.
+const FILE: &str = "journal";
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[bincode(crate = "fedcell_durable::bincode")]
+pub(crate) enum Record {
+    /// The run, as it was configured.
+    Began { job: String, rounds: u32, sites: Vec<String> },
+    /// A round began with a model.
+    Opened { round: u32, model: String, best: Option<(u32, f64)>, without_better: u32 },
+    /// A site's result counts; it is in the body.
+    Counted { site: String },
+    /// A site's result does not count.
+    Failed { site: String },
+    /// There are no more rounds.
+    Ended { reason: Ending },
+}
+
+/// Why there are no more rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[bincode(crate = "fedcell_durable::bincode")]
+#[non_exhaustive]
+pub enum Ending {
+    /// The last round is over.
+    AllRounds,
+    /// The model is good enough, or has not become better for long enough.
+    Stopped,
+    /// A round had too few results.
+    TooFewResults,
+}
+
+/// What the journal of an earlier process says.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    pub(crate) records: Vec<Record>,
+    pub(crate) replay: Replay,
+}
+
+/// The journal on disk.
+#[derive(Debug)]
+pub(crate) struct Journal<S> {
+    log: Log<S, Record>,
+}
+
+impl<S: Storage> Journal<S> {
+    /// Opens the journal and reads what is in it, without the results.
+    pub(crate) fn open(storage: S) -> Result<(Self, Recovered), Error> {
+        let mut records = Vec::new();
+        let (log, replay) = Log::open(storage, FILE, |record, _| records.push(record))?;
+        Ok((Self { log }, Recovered { records, replay }))
+    }
+
+    /// Gives every result that counts, in the order in which they came.
+    pub(crate) fn results(&self, mut visit: impl FnMut(String, Vec<u8>)) -> Result<(), Error> {
+        self.log.visit(|record, body| {
+            if let Record::Counted { site } = record {
+                visit(site, body);
+            }
+        })
+    }
+
+    pub(crate) fn append(&mut self, record: &Record, body: &[&[u8]]) -> Result<(), Error> {
+        self.log.append(record, body)
+    }
+
+    pub(crate) fn restart(&mut self, records: &[Record]) -> Result<(), Error> {
+        self.log.restart(records)
+    }
+
+    pub(crate) const fn storage_mut(&mut self) -> &mut S {
+        self.log.storage_mut()
+    }
+}
