@@ -100,6 +100,7 @@ const LAYERS: &[Layer] = &[
             "metrics-exporter-prometheus",
             "toml",
             "anyhow",
+            "plotters",
             "ratatui",
             "rcgen",
             "serde_json",
@@ -117,8 +118,19 @@ const LAYERS: &[Layer] = &[
 const ON_CELLS: &[&str] =
     &["fedcell-protocol-defs", "fedcell-fobs", "fedcell-auth", "fedcell-cell-proto", "fedcell-cell", "fedcell-durable"];
 
-const PROGRAMS: &[&str] =
-    &["tokio", "tokio-util", "futures", "serde", "serde_json", "zstd", "lz4_flex", "bytes", "tracing", "thiserror"];
+const PROGRAMS: &[&str] = &[
+    "tokio",
+    "tokio-util",
+    "futures",
+    "serde",
+    "serde_json",
+    "zstd",
+    "lz4_flex",
+    "bytes",
+    "half",
+    "tracing",
+    "thiserror",
+];
 
 /// The package for everything that needs several crates; it may use any.
 const TESTS: &str = "fedcell-tests";
