@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use fedcell_cell_proto::frame::{EncodedFrame, Frame, FrameLimits, Outline, Payload};
+use fedcell_cell_proto::frame::{EncodedFrame, Frame, FrameDecoder, FrameLimits, Outline, Payload};
 use fedcell_protocol_defs::frame::{AppId, FrameType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -152,6 +152,72 @@ async fn a_peer_that_takes_nothing_ends_the_connection() {
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     assert!(matches!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed(_))));
     drop(far);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer() {
+    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }, unbounded()));
+    let (near, mut far) = tokio::io::duplex(200);
+    let writing =
+        tokio::spawn(write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed()));
+    tokio::task::yield_now().await;
+    outbox.push(Class::Message, frame(1, b"x")).unwrap();
+    outbox.flush();
+    assert_eq!(outbox.bytes(), 0, "written before the writer had a turn");
+    // Right behind the first, and more than the pipe takes.
+    for sequence in 2..=20 {
+        outbox.push(Class::Message, frame(sequence, &[0; 100])).unwrap();
+        outbox.flush();
+    }
+    assert!(outbox.bytes() > 0, "left to the writer");
+    outbox.close(false);
+    let mut all = Vec::new();
+    far.read_to_end(&mut all).await.unwrap();
+    writing.await.unwrap().unwrap();
+    let mut all = bytes::BytesMut::from(&all[..]);
+    let mut decoder = FrameDecoder::new(FrameLimits::default());
+    for sequence in 1..=20 {
+        assert_eq!(decoder.decode(&mut all).unwrap().unwrap().prefix.sequence, sequence);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn frames_of_many_senders_leave_whole_and_in_the_order_of_each() {
+    const EACH: u16 = 2000;
+    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: usize::MAX, hard: usize::MAX }, unbounded()));
+    let (link, mut far) = pair().await;
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(30), timed()));
+    let senders: Vec<_> = (0..4)
+        .map(|sender: u16| {
+            let outbox = outbox.clone();
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    outbox.push(Class::Message, frame(sender * EACH + number, &[7; 50])).unwrap();
+                    outbox.flush();
+                    if number % 97 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    let closing = tokio::spawn({
+        let outbox = outbox.clone();
+        async move {
+            for sender in senders {
+                sender.await.unwrap();
+            }
+            outbox.close(false);
+        }
+    });
+    let sequences = receive(&mut far).await;
+    closing.await.unwrap();
+    writing.await.unwrap().unwrap();
+    assert_eq!(sequences.len(), 4 * usize::from(EACH));
+    for sender in 0..4 {
+        let own: Vec<u16> = sequences.iter().copied().filter(|number| number / EACH == sender).collect();
+        assert!(own.is_sorted(), "of sender {sender}");
+    }
 }
 
 /// Sends `chunks` one by one; gives what the reader made of them.

@@ -1,4 +1,5 @@
-//! The task that writes one connection: many frames with one call, control frames first.
+//! The task that writes one connection when those who queue frames cannot: many frames with one call, control frames
+//! first.
 
 use core::time::Duration;
 use std::io;
@@ -7,62 +8,70 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
 use super::outbox::{Next, Outbox};
-use super::times::WriteTimes;
-use crate::driver::{Batch, TransportKind, WriteHalf};
-
-/// Writes that follow each other as quickly as this are many small ones that could be one.
-const DENSE: Duration = Duration::from_micros(10);
-
-/// Where the times of writes go.
-#[derive(Debug, Clone)]
-pub(crate) struct Timed {
-    pub(crate) times: Arc<WriteTimes>,
-    pub(crate) transport: TransportKind,
-}
+use super::pen::{Pen, Timed};
+use crate::driver::WriteHalf;
 
 /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`.
 ///
 /// On an error the outbox is closed and what it held is forgotten.
 pub(crate) async fn write_loop(
-    mut writing: WriteHalf,
+    writing: WriteHalf,
     outbox: Arc<Outbox>,
     stall: Duration,
     timed: Timed,
 ) -> io::Result<()> {
-    let outcome = drive(&mut writing, &outbox, stall, &timed).await;
+    let mut pen = Pen::new(writing, timed);
+    let outcome = loop {
+        match drive(&mut pen, &outbox, stall).await {
+            Ok(Next::Finish) => break Ok(()),
+            Err(error) => break Err(error),
+            Ok(_) => {}
+        }
+        pen.batch.shrink();
+        let Some(kept) = outbox.put_pen(pen) else {
+            pen = pen_back(&outbox).await;
+            continue;
+        };
+        pen = kept;
+    };
     outbox.close(true);
     // The peer may be gone already; then there is nobody to tell.
-    let _ = timeout(stall.min(Duration::from_secs(1)), writing.shutdown()).await;
+    let _ = timeout(stall.min(Duration::from_secs(1)), pen.writing.shutdown()).await;
     outcome
 }
 
-async fn drive(writing: &mut WriteHalf, outbox: &Outbox, stall: Duration, timed: &Timed) -> io::Result<()> {
-    let mut batch = Batch::default();
-    let mut wrote_at = None;
+/// Sleeps until there is something to write and nobody else writes.
+async fn pen_back(outbox: &Outbox) -> Pen {
     loop {
-        // While there is much to send, senders that are ready come first: their frames leave with the same call. One that
-        // sends and then waits for the answer never finds the last write so short a time ago.
-        if wrote_at.is_some_and(|at: Instant| at.elapsed() < DENSE) {
+        outbox.filled().await;
+        if let Some(pen) = outbox.take_pen() {
+            return pen;
+        }
+    }
+}
+
+/// Writes until nothing is queued.
+async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration) -> io::Result<Next> {
+    loop {
+        // While there is much to send, senders that are ready come first: their frames leave with the same call.
+        if pen.has_just_written(Instant::now()) {
             tokio::task::yield_now().await;
         }
-        match outbox.next(&mut batch) {
-            Next::Write => {}
-            Next::Finish => return within(stall, writing.flush()).await,
-            Next::Idle => {
-                within(stall, writing.flush()).await?;
-                batch.shrink();
-                outbox.filled().await;
-                continue;
+        if pen.batch.is_empty() {
+            match outbox.next(&mut pen.batch) {
+                Next::Write => {}
+                done => {
+                    within(stall, pen.writing.flush()).await?;
+                    return Ok(done);
+                }
             }
         }
         let began = Instant::now();
-        while !batch.is_empty() {
-            let written = within(stall, writing.write(&mut batch)).await?;
+        while !pen.batch.is_empty() {
+            let written = within(stall, pen.writing.write(&mut pen.batch)).await?;
             outbox.written(written);
         }
-        let ended = Instant::now();
-        timed.times.record(timed.transport, ended - began);
-        wrote_at = Some(ended);
+        pen.note_written(began);
     }
 }
 

@@ -89,7 +89,8 @@ impl WriteHalf {
         poll_fn(|context| self.poll_write(context, frames)).await
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>, frames: &mut Batch) -> Poll<io::Result<usize>> {
+    /// As [`write`](Self::write), for those who do not wait.
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, frames: &mut Batch) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let filled = frames.slices(&mut slices);
         let slices = slices.get(..filled).unwrap_or_default();
@@ -104,10 +105,15 @@ impl WriteHalf {
 
     /// Sends what the protection holds back.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// As [`flush`](Self::flush), for those who do not wait.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Clear(_) => Ok(()),
-            Self::Protected(half) => half.flush().await,
-            Self::Memory(half) => half.flush().await,
+            Self::Clear(_) => Poll::Ready(Ok(())),
+            Self::Protected(half) => Pin::new(half).poll_flush(context),
+            Self::Memory(half) => Pin::new(half).poll_flush(context),
         }
     }
 

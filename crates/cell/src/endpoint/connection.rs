@@ -58,11 +58,12 @@ impl Receiver for Feed {
 }
 
 /// The writer of a connection ends with it, however it ends.
-struct Writer(JoinHandle<io::Result<()>>);
+struct Writer(JoinHandle<io::Result<()>>, Arc<Outbox>);
 
 impl Drop for Writer {
     fn drop(&mut self) {
         self.0.abort();
+        self.1.break_pen();
     }
 }
 
@@ -86,7 +87,8 @@ impl Endpoint {
             is_closed: false,
         };
         let timed = Timed { times: self.inner.times.clone(), transport: facts.transport };
-        let mut writer = Writer(tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall, timed)));
+        let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall, timed));
+        let mut writer = Writer(writing, outbox.clone());
         self.drive(|core, now| {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);

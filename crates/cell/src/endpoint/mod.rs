@@ -11,7 +11,7 @@
 //! The node has no task of its own. Whoever has something for it takes the lock, calls one verb, drains what came of it
 //! and lets go; no await happens under the lock. That saves two wake-ups per message against a task with a channel, and
 //! a reader brings all frames of one read at a time. Frames are queued under the lock, so that they leave in the order
-//! in which the node made them; callers are woken and handlers started after it.
+//! in which the node made them; they are written, callers woken and handlers started after it.
 
 mod connection;
 mod deliver;
@@ -247,6 +247,7 @@ impl Endpoint {
         if is_due_earlier {
             self.inner.timer.notify_one();
         }
+        core::mem::take(&mut effects.filled).flush();
         let crowded = core::mem::take(&mut effects.crowded);
         self.deliver(effects);
         (result, crowded)

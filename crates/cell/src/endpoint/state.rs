@@ -39,6 +39,30 @@ pub(super) struct Effects {
     pub(super) events: Vec<Event>,
     pub(super) told: Vec<CellEvent>,
     pub(super) crowded: Vec<Arc<Outbox>>,
+    pub(super) filled: Filled,
+}
+
+/// The queues that got frames: nearly always one.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    first: Option<Arc<Outbox>>,
+    others: Vec<Arc<Outbox>>,
+}
+
+impl Filled {
+    fn note(&mut self, outbox: &Arc<Outbox>) {
+        match &self.first {
+            None => self.first = Some(outbox.clone()),
+            Some(first) if Arc::ptr_eq(first, outbox) => {}
+            Some(_) if self.others.iter().any(|known| Arc::ptr_eq(known, outbox)) => {}
+            Some(_) => self.others.push(outbox.clone()),
+        }
+    }
+
+    /// Has the frames leave.
+    pub(super) fn flush(self) {
+        self.first.into_iter().chain(self.others).for_each(|outbox| outbox.flush());
+    }
 }
 
 impl Effects {
@@ -133,6 +157,7 @@ impl Core {
                     NodeClass::Bulk => Class::Bulk,
                     _ => Class::Message,
                 };
+                effects.filled.note(&entry.outbox);
                 match entry.outbox.push(class, frame) {
                     Ok(false) => {}
                     Ok(true) => effects.note_crowded(&entry.outbox),
