@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::budget::Budget;
 use super::outbox::{Class, Outbox, OutboxLimits, Refused};
+use super::pen::Timed;
 use super::reader::{End, Receiver, Verdict, read_loop};
 use super::times::WriteTimes;
-use super::writer::Timed;
 use super::writer::write_loop;
 use crate::driver::Link;
 
