@@ -240,6 +240,7 @@ impl CellBuilder {
         let mut link = LinkConfig::new(config.address().clone(), Side::Dialer);
         link.stall_timeout = None;
         link.settle = Some(SETTLE);
+        link.recheck_interval = self.limits.certificate_recheck;
         if let Some(interval) = self.heartbeat {
             link.heartbeat_interval = Some(interval);
         }

@@ -24,6 +24,12 @@ impl Clock {
         UnixTime::since_epoch(self.at + self.started.elapsed())
     }
 
+    /// The later of this clock and the wall clock as it stands: while a machine sleeps, certificates expire all the same.
+    pub(crate) fn wall(&self) -> UnixTime {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now().max(UnixTime::since_epoch(wall))
+    }
+
     /// When the timer has to fire for a deadline of a machine.
     pub(crate) fn instant(&self, deadline: UnixTime) -> Instant {
         self.started + deadline.saturating_since(UnixTime::since_epoch(self.at))

@@ -32,6 +32,9 @@ pub struct Limits {
     pub send_stall: Duration,
     /// How long one peer that takes nothing holds up others whose messages it should get. Default 5 s.
     pub patience: Duration,
+    /// How often the certificate of a connected peer is verified again, and in any case when its time is over. Default
+    /// 600 s.
+    pub certificate_recheck: Duration,
     /// Handlers that run at a time, in the whole cell. Default 1024.
     pub handlers: usize,
     /// Requests of one neighbour that wait for their handler before no more are read. Default 16 384.
@@ -58,6 +61,7 @@ impl Default for Limits {
             outgoing_total: 512 * MIB,
             send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
             patience: Duration::from_secs(5),
+            certificate_recheck: Duration::from_secs(600),
             handlers: 1024,
             waiting_requests: 16_384,
             waiting_bytes: 64 * MIB,

@@ -4,6 +4,8 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use fedcell_auth::UnixTime;
+
 use super::IdentityError;
 use crate::address::{Fqcn, FqcnBuf};
 
@@ -63,6 +65,8 @@ pub struct ConnectionFacts {
     pub expected: Option<ExpectedPeer>,
     /// Whether the transport needs PING to notice that a peer is gone.
     pub needs_heartbeat: bool,
+    /// When the certificate expires that the peer showed; none if it showed none.
+    pub certified_until: Option<UnixTime>,
 }
 
 impl ConnectionFacts {
@@ -76,6 +80,7 @@ impl ConnectionFacts {
             is_admin_listener: false,
             expected: None,
             needs_heartbeat: true,
+            certified_until: None,
         }
     }
 
@@ -89,6 +94,7 @@ impl ConnectionFacts {
             is_admin_listener: false,
             expected: None,
             needs_heartbeat: true,
+            certified_until: None,
         }
     }
 
@@ -103,6 +109,12 @@ impl ConnectionFacts {
     #[must_use]
     pub fn without_heartbeat(self) -> Self {
         Self { needs_heartbeat: false, ..self }
+    }
+
+    /// The same connection, whose peer showed a certificate that expires then: it is to be verified again.
+    #[must_use]
+    pub fn certified_until(self, until: UnixTime) -> Self {
+        Self { certified_until: Some(until), ..self }
     }
 
     /// The same connection, dialled to reach that peer.

@@ -55,12 +55,33 @@ pub enum CloseReason {
         /// The time that it had.
         limit: Duration,
     },
+    /// The peer's certificate was good when the connection was made and is not any more.
+    #[error("the certificate of the peer is no longer good: {problem}")]
+    Uncertified {
+        /// What is wrong with it now.
+        problem: CertificateProblem,
+    },
     /// A newer connection of the same peer took its place.
     #[error("a newer connection of {peer} took the place of this one")]
     Replaced {
         /// The peer.
         peer: FqcnBuf,
     },
+}
+
+/// What is wrong with a certificate that was good before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// Its time, or that of a certificate above it, is over.
+    #[error("it has expired")]
+    Expired,
+    /// It has been revoked.
+    #[error("it has been revoked")]
+    Revoked,
+    /// Its path does not lead to a trusted root any more, or its usages forbid this use.
+    #[error("it is not trusted any more")]
+    Untrusted,
 }
 
 /// A verb at the wrong time. The owner of the link is at fault.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::frame::LinkDefaults;
 
 use crate::address::FqcnBuf;
@@ -36,6 +37,10 @@ pub struct LinkConfig {
     /// A cell of the reference says READY, and takes a READY, before it has tied the connection to its peer, and loses a
     /// message that comes in between without a trace. It needs about a millisecond.
     pub settle: Option<Duration>,
+    /// When the peer's certificate expires, if it showed one that the driver has verified. It is verified again then, and at every [`recheck_interval`](Self::recheck_interval). Default none.
+    pub certified_until: Option<UnixTime>,
+    /// How often the certificate of a connected peer is verified again. Default 600 s.
+    pub recheck_interval: Duration,
     /// What headers of a received message may cost.
     pub header_limits: HeaderLimits,
 }
@@ -54,6 +59,8 @@ impl LinkConfig {
             idle_timeout: Some(Duration::from_secs(3 * LinkDefaults::HEARTBEAT_INTERVAL)),
             stall_timeout: Some(Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT)),
             settle: None,
+            certified_until: None,
+            recheck_interval: Duration::from_secs(600),
             header_limits: HeaderLimits::default(),
         }
     }

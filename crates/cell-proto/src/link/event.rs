@@ -33,6 +33,9 @@ pub enum LinkEvent {
     Message(Message),
     /// A message has come whose headers are none; it is dropped, the link goes on.
     Malformed(HeaderError),
+    /// The peer's certificate has to be verified again. Answer with
+    /// [`Link::handle_rechecked`](super::Link::handle_rechecked); until then the link goes on.
+    Recheck,
     /// The link is over, and no other event follows.
     Closed(CloseReason),
 }

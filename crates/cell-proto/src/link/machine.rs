@@ -7,7 +7,9 @@ use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::frame::{AppId, FrameType, LinkDefaults};
 
 use super::state::Step;
-use super::{CloseReason, Handshake, LinkConfig, LinkCounters, LinkError, LinkEvent, LinkState, Peer};
+use super::{
+    CertificateProblem, CloseReason, Handshake, LinkConfig, LinkCounters, LinkError, LinkEvent, LinkState, Peer,
+};
 use crate::frame::{EncodedFrame, Frame, FrameError, Outline, Payload};
 use crate::identity::{AdmittedName, IdentityError, Side};
 use crate::message::Message;
@@ -30,6 +32,7 @@ pub struct Link {
     last_received: UnixTime,
     asked_at: Option<UnixTime>,
     settling: Option<Settling>,
+    recheck_at: Option<UnixTime>,
     sending_since: Option<UnixTime>,
     sequence: u16,
     stream_id: u16,
@@ -43,6 +46,7 @@ impl Link {
     #[must_use]
     pub fn new(config: LinkConfig, now: UnixTime) -> Self {
         let opened_by = now.saturating_add(config.handshake_timeout);
+        let recheck_at = config.certified_until.map(|until| until.min(now.saturating_add(config.recheck_interval)));
         let mut link = Self {
             config,
             state: LinkState::Expecting,
@@ -52,6 +56,7 @@ impl Link {
             last_received: now,
             asked_at: None,
             settling: None,
+            recheck_at,
             sending_since: None,
             sequence: 0,
             stream_id: LinkDefaults::RESERVED_STREAM_ID,
@@ -178,6 +183,9 @@ impl Link {
             }
             LinkState::Open => {
                 self.settling.take_if(|settling| now >= settling.by);
+                if self.recheck_at.take_if(|at| now >= *at).is_some() {
+                    self.events.push_back(LinkEvent::Recheck);
+                }
                 self.look_for_signs_of_life(now);
             }
             _ => {}
@@ -212,6 +220,19 @@ impl Link {
         }
         self.events.push_back(LinkEvent::Opened);
         Ok(())
+    }
+
+    /// The peer's certificate has been verified again, as [`LinkEvent::Recheck`] asked: good until `Ok`, or no longer good,
+    /// which closes the link.
+    pub fn handle_rechecked(&mut self, now: UnixTime, verdict: Result<UnixTime, CertificateProblem>) {
+        match verdict {
+            Ok(until) => {
+                let next = now.saturating_add(self.config.recheck_interval);
+                // One that is found good at its very end is not asked about again and again.
+                self.recheck_at = Some(if until > now { next.min(until) } else { next });
+            }
+            Err(problem) => self.close(CloseReason::Uncertified { problem }),
+        }
     }
 
     /// Refuses the claimed name. The peer gets no answer but the end of the connection.
@@ -262,7 +283,8 @@ impl Link {
         let of_state = match self.state {
             LinkState::Expecting | LinkState::Claimed => Some(self.opened_by),
             LinkState::Open => {
-                earlier(earlier(self.ask_at(), self.silent_at()), self.settling.map(|settling| settling.by))
+                let settled = self.settling.map(|settling| settling.by);
+                earlier(earlier(self.ask_at(), self.silent_at()), earlier(settled, self.recheck_at))
             }
             LinkState::Closed => return None,
         };

@@ -19,7 +19,7 @@ mod handshake;
 mod machine;
 mod state;
 
-pub use close::{CloseReason, LinkError};
+pub use close::{CertificateProblem, CloseReason, LinkError};
 pub use config::LinkConfig;
 pub use event::{Claim, LinkCounters, LinkEvent, Peer};
 pub use handshake::{Handshake, HandshakeError};

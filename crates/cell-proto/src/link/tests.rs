@@ -378,3 +378,29 @@ fn a_link_settles_by_a_message_or_in_time() {
     server.handle_timeout(after(1));
     assert!(server.is_settled());
 }
+
+#[test]
+fn a_certificate_is_verified_again_in_intervals_and_at_its_end() {
+    let mut config = LinkConfig::new(address("server"), Side::Listener);
+    (config.heartbeat_interval, config.idle_timeout) = (None, None);
+    config.certified_until = Some(after(1500));
+    let mut server = Link::new(config, START);
+    server.handle_frame(START, introduction(FrameType::HELLO, "site-1")).unwrap();
+    assert_eq!(server.poll_timeout(), Some(after(10)), "nothing is verified before the handshake is over");
+    admit(&mut server, START, "server");
+    server.poll_transmit().unwrap();
+    for (at, until) in [(600, 1500), (1200, 1500), (1500, 9000), (2100, 9000)] {
+        assert_eq!(server.poll_timeout(), Some(after(at)));
+        server.handle_timeout(after(at - 1));
+        assert_eq!(server.poll_event(), None);
+        server.handle_timeout(after(at));
+        assert_eq!(server.poll_event(), Some(LinkEvent::Recheck));
+        assert_eq!((server.poll_event(), server.poll_timeout()), (None, None), "asked once");
+        server.handle_rechecked(after(at), Ok(after(until)));
+        assert_eq!(server.state(), LinkState::Open);
+    }
+    server.handle_timeout(after(2700));
+    assert_eq!(server.poll_event(), Some(LinkEvent::Recheck));
+    server.handle_rechecked(after(2700), Err(CertificateProblem::Expired));
+    check_closed(&mut server, &CloseReason::Uncertified { problem: CertificateProblem::Expired });
+}

@@ -94,6 +94,12 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The certificate of a connection's peer has to be verified again, because some time has passed or its own is over.
+    /// The verdict comes back with [`Node::handle_rechecked`](super::Node::handle_rechecked).
+    Recheck {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// Another cell offers a direct connection, and the policy is to take offers up.
     DialOffered {
         /// The cell at the other end.

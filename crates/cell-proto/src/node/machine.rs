@@ -13,7 +13,7 @@ use crate::address::FqcnBuf;
 use crate::filter::Filters;
 use crate::frame::{EncodedFrame, Frame, FrameError};
 use crate::identity::ConnectionFacts;
-use crate::link::{CloseReason, Link, LinkConfig, LinkCounters, LinkEvent};
+use crate::link::{CertificateProblem, CloseReason, Link, LinkConfig, LinkCounters, LinkEvent};
 use crate::message::Message;
 use crate::request::{Failure, IdSource};
 
@@ -134,6 +134,7 @@ impl Node {
         }
         let mut config = self.link.clone();
         config.side = facts.side;
+        config.certified_until = facts.certified_until;
         if !facts.needs_heartbeat {
             (config.heartbeat_interval, config.idle_timeout) = (None, None);
         }
@@ -182,6 +183,19 @@ impl Node {
         all.sort_unstable();
         for connection in all {
             self.close(now, connection, CloseReason::Shutdown);
+        }
+    }
+
+    /// The certificate of a connection's peer has been verified again; see [`Event::Recheck`].
+    pub fn handle_rechecked(
+        &mut self,
+        now: UnixTime,
+        connection: ConnectionId,
+        verdict: Result<UnixTime, CertificateProblem>,
+    ) {
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.link.handle_rechecked(now, verdict);
+            self.pump(now, connection);
         }
     }
 
@@ -304,6 +318,7 @@ impl Node {
                 }
                 Some(LinkEvent::Claimed(claim)) => self.decide(now, connection, &claim.name),
                 Some(LinkEvent::Opened) => {}
+                Some(LinkEvent::Recheck) => self.exchange.events.push_back(Event::Recheck { connection }),
                 Some(LinkEvent::Closed(reason)) => {
                     self.forget(now, connection, reason);
                     return;

@@ -14,7 +14,7 @@ use crate::filter::{FilterContext, Place, Verdict};
 use crate::frame::Frame;
 use crate::headers::{HeaderLimits, HeaderMap};
 use crate::identity::{ConnectionFacts, Side};
-use crate::link::{CloseReason, Link, LinkConfig, LinkEvent};
+use crate::link::{CertificateProblem, CloseReason, Link, LinkConfig, LinkEvent};
 use crate::message::{Message, Payload, RequestHead};
 use crate::request::{Body, Failure, Outgoing, Reply, RequestId, TargetMessage};
 use crate::testing::NOW;
@@ -494,6 +494,27 @@ fn a_transport_that_notices_by_itself_needs_no_heartbeat() {
     }
     assert_eq!(server.poll_timeout(), None);
     assert!(site.poll_timeout().is_some());
+}
+
+#[test]
+fn a_certificate_that_is_no_longer_good_ends_the_connection() {
+    let (mut server, mut site) = (node("server", 100), node("site-1", 0));
+    let until = NOW.saturating_add(20 * SECOND);
+    server.handle_connected(NOW, WIRE, ConnectionFacts::unproven(Side::Listener).certified_until(until));
+    site.handle_connected(NOW, WIRE, ConnectionFacts::unproven(Side::Dialer));
+    while carry(&mut site, &mut server, NOW) || carry(&mut server, &mut site, NOW) {}
+    assert!(matches!(server.poll_event(), Some(Event::PeerUp { .. })));
+    server.handle_timeout(NOW.saturating_add(10 * SECOND));
+    assert!(server.poll_event().is_none());
+    assert_eq!(server.poll_timeout(), Some(until));
+    server.handle_timeout(until);
+    assert!(matches!(server.poll_event(), Some(Event::Recheck { connection: WIRE })));
+    server.handle_rechecked(until, WIRE, Err(CertificateProblem::Expired));
+    let Some(Transmit::Close { connection: WIRE, reason }) = server.poll_transmit() else { panic!("it goes on") };
+    assert_eq!(reason, CloseReason::Uncertified { problem: CertificateProblem::Expired });
+    assert!(matches!(server.poll_event(), Some(Event::PeerDown { .. })));
+    server.handle_rechecked(until, WIRE, Err(CertificateProblem::Expired));
+    assert!(server.poll_transmit().is_none(), "a verdict on a connection that is gone");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{Endpoint, RequestLane};
 use crate::connection::{End, Outbox, OutboxLimits, Receiver, Timed, Verdict, read_loop, write_loop};
 use crate::driver::{Facts, Link, Side, Slot};
 use crate::events::CellEvent;
+use crate::security::PeerIdentity;
 
 /// Feeds the frames of one connection to the node.
 struct Feed {
@@ -153,6 +154,10 @@ impl Facts {
             identity::ConnectionFacts::unproven(side)
         };
         let facts = if self.transport.capabilities().heartbeat { facts } else { facts.without_heartbeat() };
+        let facts = match self.identity.as_ref().and_then(PeerIdentity::expires_at) {
+            Some(until) => facts.certified_until(until),
+            None => facts,
+        };
         let facts = if self.admin_listener { facts.through_admin_listener() } else { facts };
         match &self.expected {
             Some(peer) => facts.expecting(peer.clone()),

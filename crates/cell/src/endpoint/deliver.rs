@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_cell_proto::node::{Event, IncomingRequest, ReplyTo};
+use fedcell_cell_proto::node::{ConnectionId, Event, IncomingRequest, ReplyTo};
 use fedcell_cell_proto::request::{Failure, Reply};
 use fedcell_protocol_defs::cell::ReturnCode;
 use tokio::time::Instant;
@@ -88,9 +88,19 @@ impl Endpoint {
             }
             Event::Seal(work) => self.sealing().seal(self, *work),
             Event::Open(work) => self.sealing().open(self, *work),
+            Event::Recheck { connection } => self.recheck(connection),
             Event::DialOffered { peer, url } => self.dial_offered(peer, url),
             other => tracing::debug!(event = ?other, "not handled"),
         }
+    }
+
+    /// Verifies the certificate of a connected peer again. It takes a fraction of a millisecond.
+    fn recheck(&self, connection: ConnectionId) {
+        let facts = self.lock().entries.get(&connection).map(|entry| entry.facts.clone());
+        // A connection that is gone needs no verdict, and one without a certificate is not asked about.
+        let Some(identity) = facts.as_ref().and_then(|facts| facts.identity.as_ref()) else { return };
+        let verdict = identity.recheck(self.wall_clock());
+        self.drive(|core, now| core.node.handle_rechecked(now, connection, verdict));
     }
 
     /// A cell with which this one talks over others can be dialled. The node asks only if the policy allows it.

@@ -116,6 +116,11 @@ impl Endpoint {
         self.inner.clock.now()
     }
 
+    /// The time by which certificates are judged.
+    fn wall_clock(&self) -> UnixTime {
+        self.inner.clock.wall()
+    }
+
     pub(crate) fn admission(&self) -> &Admission {
         &self.inner.admission
     }

@@ -16,6 +16,7 @@ use rustls::{
 
 use super::credentials::certificates;
 use super::error::{SecurityError, SecurityProblem};
+use super::peer::ShownAs;
 
 /// One root: `webpki` keeps only name and key of it, so its validity is kept beside.
 #[derive(Debug)]
@@ -69,6 +70,34 @@ impl TrustedRoots {
         Ok(Arc::new(Self { roots, subjects, algorithms: provider.signature_verification_algorithms }))
     }
 
+    /// Verifies a chain outside of a handshake.
+    pub(super) fn recheck(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        shown_as: ShownAs,
+        now: fedcell_auth::UnixTime,
+    ) -> Result<(), Error> {
+        let now = UnixTime::since_unix_epoch(core::time::Duration::from_secs(now.as_secs()));
+        match shown_as {
+            ShownAs::Server => self.verify_server(leaf, intermediates, now),
+            ShownAs::Client => self.verify_client_cert(leaf, intermediates, now).map(drop),
+        }
+    }
+
+    fn verify_server(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let parsed = ParsedCertificate::try_from(leaf)?;
+        self.any_valid(now, |root| {
+            verify_server_cert_signed_by_trust_anchor(&parsed, &root.store, intermediates, now, self.algorithms.all)
+        })?;
+        may_sign(leaf)
+    }
+
     /// Tries the roots that are valid now; the error is that of the last one.
     fn any_valid<T>(&self, now: UnixTime, attempt: impl Fn(&Root) -> Result<T, Error>) -> Result<T, Error> {
         let mut failure = Error::InvalidCertificate(CertificateError::UnknownIssuer);
@@ -109,11 +138,7 @@ impl ServerCertVerifier for TrustedRoots {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let parsed = ParsedCertificate::try_from(end_entity)?;
-        self.any_valid(now, |root| {
-            verify_server_cert_signed_by_trust_anchor(&parsed, &root.store, intermediates, now, self.algorithms.all)
-        })?;
-        may_sign(end_entity)?;
+        self.verify_server(end_entity, intermediates, now)?;
         Ok(ServerCertVerified::assertion())
     }
 

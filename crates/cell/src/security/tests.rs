@@ -58,6 +58,11 @@ impl Authority {
         self.kit_with(name, side, |_| {})
     }
 
+    /// The same with a leaf that ends so long from now.
+    pub(crate) fn kit_for(&self, name: &str, side: Side, span: core::time::Duration) -> Kit {
+        self.kit_with(name, side, |params| params.not_after = (std::time::SystemTime::now() + span).into())
+    }
+
     fn kit_with(&self, name: &str, side: Side, change: impl FnOnce(&mut CertificateParams)) -> Kit {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -336,4 +341,31 @@ fn modes_are_words_of_the_wire() {
         "MTLS".parse::<SecurityMode>().unwrap_err().to_string(),
         "`MTLS` is no connection security, expected clear, tls or mtls"
     );
+}
+
+#[tokio::test]
+async fn a_chain_that_was_good_is_judged_again_by_the_time_and_roots_of_then() {
+    use fedcell_auth::UnixTime;
+    use fedcell_cell_proto::link::CertificateProblem;
+    let authority = Authority::valid("project", 2000, 2060);
+    let until = |year: i32| UnixTime::from_secs(u64::try_from(date_time_ymd(year, 1, 1).unix_timestamp()).unwrap());
+    let leaf = |to: i32| move |params: &mut CertificateParams| params.not_after = date_time_ymd(to, 1, 1);
+    let (server, client) = (
+        authority.kit_with("server-1", Side::Server, leaf(2040)),
+        authority.kit_with("site-1", Side::Client, leaf(2090)),
+    );
+    let outcome = shake(&client.credentials(), &server.credentials(), SecurityMode::Mtls, None).await;
+    let (server, client) = (outcome.client.unwrap(), outcome.server.unwrap().unwrap());
+    assert_eq!((server.valid_until(), client.valid_until()), (Some(until(2040)), Some(until(2090))));
+    let end = |identity: &PeerIdentity| Ok(identity.expires_at().unwrap());
+    for (year, of_server, of_client) in [
+        (2035, end(&server), end(&client)),
+        (2041, Err(CertificateProblem::Expired), end(&client)),
+        // The leaf would be good for longer than the root above it.
+        (2061, Err(CertificateProblem::Expired), Err(CertificateProblem::Expired)),
+    ] {
+        assert_eq!((server.recheck(until(year)), client.recheck(until(year))), (of_server, of_client), "{year}");
+    }
+    assert_eq!(server.recheck(until(2040)), end(&server), "its last second is part of its time");
+    assert_eq!(server.recheck(server.expires_at().unwrap()), Err(CertificateProblem::Expired));
 }

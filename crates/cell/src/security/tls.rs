@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use super::credentials::{Credentials, certificates, private_key};
 use super::error::{SecurityError, SecurityProblem};
 use super::mode::SecurityMode;
-use super::peer::PeerIdentity;
+use super::peer::{PeerIdentity, ShownAs};
 use super::roots::TrustedRoots;
 
 /// TLS 1.2 is what the reference insists on at least.
@@ -31,6 +31,7 @@ fn provider() -> Arc<CryptoProvider> {
 #[derive(Clone)]
 pub(crate) struct TlsClient {
     connector: TlsConnector,
+    roots: Arc<TrustedRoots>,
 }
 
 impl TlsClient {
@@ -47,11 +48,12 @@ impl TlsClient {
                 (credentials.root(), Some(pair))
             }
         };
+        let roots = TrustedRoots::load(root, root != credentials.root(), &provider)?;
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(VERSIONS)
             .map_err(|cause| SecurityError::caused(root, SecurityProblem::Mismatch, cause))?
             .dangerous()
-            .with_custom_certificate_verifier(TrustedRoots::load(root, root != credentials.root(), &provider)?);
+            .with_custom_certificate_verifier(roots.clone());
         let mut config = match pair {
             None => builder.with_no_client_auth(),
             Some(pair) => builder
@@ -60,7 +62,7 @@ impl TlsClient {
         };
         // A resumed session would bring a certificate that was verified at another time.
         config.resumption = Resumption::disabled();
-        Ok(Some(Self { connector: TlsConnector::from(Arc::new(config)) }))
+        Ok(Some(Self { connector: TlsConnector::from(Arc::new(config)), roots }))
     }
 
     /// Shakes hands over `stream`; `host` becomes the SNI if it is a name.
@@ -79,8 +81,8 @@ impl TlsClient {
         let name = ServerName::try_from(host)
             .map_or_else(|_| ServerName::IpAddress(IpAddr::from(peer_address)), |name| name.to_owned());
         let stream = self.connector.connect(name, stream).await?;
-        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let identity = PeerIdentity::assertion(leaf.map_or(&[], |leaf| leaf.as_ref()));
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let identity = PeerIdentity::assertion(chain, ShownAs::Server, &self.roots);
         match expected {
             Some(expected) if identity.common_name() != Some(expected) => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
@@ -112,6 +114,8 @@ pub(crate) struct WrongIdentity {
 #[derive(Clone)]
 pub(crate) struct TlsServer {
     acceptor: TlsAcceptor,
+    /// By which clients are verified, if they have to show a certificate.
+    roots: Option<Arc<TrustedRoots>>,
 }
 
 impl TlsServer {
@@ -127,18 +131,20 @@ impl TlsServer {
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(VERSIONS)
             .map_err(|cause| SecurityError::caused(credentials.root(), SecurityProblem::Mismatch, cause))?;
-        let builder = match mode {
-            SecurityMode::Mtls => {
-                builder.with_client_cert_verifier(TrustedRoots::load(credentials.root(), false, &provider)?)
-            }
-            _ => builder.with_no_client_auth(),
+        let roots = match mode {
+            SecurityMode::Mtls => Some(TrustedRoots::load(credentials.root(), false, &provider)?),
+            _ => None,
+        };
+        let builder = match &roots {
+            Some(roots) => builder.with_client_cert_verifier(roots.clone()),
+            None => builder.with_no_client_auth(),
         };
         let mut config = builder
             .with_single_cert(certificates(&pair.certificate)?, private_key(&pair.private_key)?)
             .map_err(|cause| SecurityError::caused(&pair.certificate, SecurityProblem::Mismatch, cause))?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(config)) }))
+        Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(config)), roots }))
     }
 
     /// Shakes hands over `stream`. The identity is `None` if the peer shows no certificate, which only mode `tls` allows.
@@ -147,8 +153,9 @@ impl TlsServer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let stream = self.acceptor.accept(stream).await?;
-        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let identity = leaf.map(|leaf| PeerIdentity::assertion(leaf));
+        let chain = stream.get_ref().1.peer_certificates().filter(|chain| !chain.is_empty());
+        let identity = chain.zip(self.roots.as_ref());
+        let identity = identity.map(|(chain, roots)| PeerIdentity::assertion(chain, ShownAs::Client, roots));
         Ok((TlsStream::Server(stream), identity))
     }
 }

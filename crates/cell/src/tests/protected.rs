@@ -1,5 +1,6 @@
 //! Cells with certificates: who gets in, and sealed payloads.
 
+use fedcell_cell_proto::link::{CertificateProblem, CloseReason};
 use fedcell_protocol_defs::cell::ReturnCode;
 
 use super::*;
@@ -106,4 +107,23 @@ async fn a_relay_joins_two_kinds_of_protection() {
     assert_eq!(response.bytes(), "up");
     let response = server.request("relay-1.site-2", "test", "echo").payload(b"down".to_vec()).send().await.unwrap();
     assert_eq!(response.bytes(), "down");
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_the_certificate_of_its_peer() {
+    let authority = Authority::shared();
+    let hour = Duration::from_secs(3600);
+    let (server_kit, kit) = (authority.kit("server-1", Side::Server), authority.kit_for("site-1", Side::Client, hour));
+    let server = server(&server_kit).await;
+    let mut events = server.events();
+    let site = site("site-1", &kit, &server).start().await.unwrap();
+    tokio::time::timeout(PATIENCE, site.ready()).await.expect("the site does not get in");
+    assert!(matches!(events.next().await, Some(CellEvent::PeerUp { .. })));
+    let started = tokio::time::Instant::now();
+    tokio::time::pause();
+    let CellEvent::Closed { peer, reason, .. } = events.next().await.unwrap() else { panic!("not closed") };
+    assert_eq!(peer, Some(address("site-1")));
+    assert_eq!(reason, CloseReason::Uncertified { problem: CertificateProblem::Expired });
+    let took = started.elapsed();
+    assert!(took > hour - PATIENCE && took < hour + PATIENCE, "{took:?}");
 }
