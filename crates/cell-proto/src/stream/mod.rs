@@ -39,3 +39,6 @@ pub use forward::undeliverable;
 pub use head::StreamHead;
 pub use open::{OpenStream, StreamId, StreamTransmit, TransmitSource};
 pub use streams::{StreamCounts, Streams};
+
+#[cfg(test)]
+mod tests;

@@ -175,3 +175,14 @@ pub(super) enum Source {
     /// An acknowledgement or an error, which nobody waits for.
     Aside,
 }
+
+impl TransmitSource {
+    /// The stream whose chunk it is; none for acknowledgements and errors.
+    #[must_use]
+    pub const fn stream(self) -> Option<StreamId> {
+        match self.0 {
+            Source::Chunk { stream, .. } => Some(stream),
+            Source::Aside => None,
+        }
+    }
+}
