@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::filter::{Filter, Place};
 use fedcell_cell_proto::node::{DropCounts, ReplyTo};
@@ -66,6 +67,12 @@ impl Cell {
     #[must_use]
     pub fn address(&self) -> Fqcn<'_> {
         self.endpoint.address()
+    }
+
+    /// The time by this cell's clock: the system's at its start, going on evenly from there.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.endpoint.now()
     }
 
     /// Begins a request to one cell.

@@ -29,6 +29,7 @@ pub use error::{BodyError, Fault, RequestError, StartError};
 pub use events::{CellEvent, Events};
 pub use handler::{Answer, Handler, HandlerError, HandlerFuture, Request, fobs_body};
 pub use limits::Limits;
+pub use random::SystemRandom;
 pub use request::{BroadcastDraft, Draft, FireDraft, RequestDraft, Response, Target};
 
 #[cfg(test)]

@@ -9,13 +9,21 @@ use fedcell_auth::rand_core::{TryCryptoRng, TryRng};
 const BLOCK: usize = 1024;
 
 /// A generator of unpredictable bytes, seeded and refilled by the system by way of the TLS provider.
-pub(crate) struct SystemRandom {
+pub struct SystemRandom {
     block: Box<[u8; BLOCK]>,
     used: usize,
 }
 
+impl Default for SystemRandom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl SystemRandom {
-    pub(crate) fn new() -> Self {
+    /// A generator that has fetched nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self { block: Box::new([0; BLOCK]), used: BLOCK }
     }
 

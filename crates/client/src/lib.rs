@@ -1,3 +1,6 @@
-//! A site of the federation: the Communicator, the task loop and the outbox of results.
+#![doc = include_str!("../README.md")]
 
+pub mod communicator;
 pub mod outbox;
+
+pub use communicator::{Communicator, Config};

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod controller;
 mod journal;
+pub mod membership;
 pub mod model;
 pub mod round;
 pub mod run;

@@ -57,6 +57,11 @@ impl Outstanding {
         (now < entry.expires).then_some((entry.name, entry.nonce))
     }
 
+    /// Whether `origin` has a challenge that has not expired.
+    pub(super) fn is_open(&self, origin: &str, now: UnixTime) -> bool {
+        self.by_origin.get(origin).is_some_and(|entry| now < entry.expires)
+    }
+
     /// Forgets what has expired.
     pub(super) fn expire(&mut self, now: UnixTime) {
         while self.queue.front().is_some_and(|(expires, ..)| *expires <= now) {

@@ -155,6 +155,18 @@ impl ServerChallenge {
         Ok(VerifiedClient { certificate, origin: origin.to_owned() })
     }
 
+    /// Whether a registration from the cell `origin` would find its challenge.
+    #[must_use]
+    pub fn is_open(&self, origin: &str, now: UnixTime) -> bool {
+        self.open.is_open(origin, now)
+    }
+
+    /// Spends the challenge of the cell `origin`, if it has one: its registration was refused for another reason.
+    pub fn spend(&mut self, origin: &str, now: UnixTime) {
+        // Only that it is gone matters.
+        let _ = self.open.consume(origin, now);
+    }
+
     /// How many challenges are open, those that have expired and were not drained yet among them.
     #[must_use]
     pub fn open_challenges(&self) -> usize {

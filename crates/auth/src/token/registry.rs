@@ -16,7 +16,7 @@ use super::signed_content;
 use super::verifier::check_form;
 use crate::challenge::{SigningFailed, VerifiedClient};
 use crate::error::{Fault, Unauthenticated};
-use crate::identity::{Identity, VerifiedCertificate};
+use crate::identity::Identity;
 use crate::name::CommonName;
 use crate::secret::SecretText;
 use crate::signature::{Signature, VerifyingKey};
@@ -62,6 +62,9 @@ pub enum IssueError {
     /// The id of the job is not a canonical UUID, or is taken.
     #[error("the job id is not a canonical UUID or already has a token")]
     BadJobId,
+    /// A record is not one that this registry made, or is for a client that has a token.
+    #[error("the record of a token is damaged or for a client that has a token already")]
+    BadRecord,
     /// Our own key could not sign.
     #[error(transparent)]
     Signing(#[from] SigningFailed),
@@ -73,9 +76,26 @@ impl IssueError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Full | Self::Signing(_) => Fault::Local,
-            Self::BadJobId => Fault::Caller,
+            Self::BadJobId | Self::BadRecord => Fault::Caller,
         }
     }
+}
+
+/// A token as a server keeps it over a restart: digests, from which no token can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// The client.
+    pub client_name: String,
+    /// The cell from which it registered.
+    pub origin: String,
+    /// SHA-256 of the token.
+    pub token_digest: [u8; 32],
+    /// SHA-256 of the signature as issued.
+    pub signature_digest: [u8; 32],
+    /// When the token was issued.
+    pub issued: UnixTime,
+    /// Last moment at which the client's certificate path is valid.
+    pub valid_until: UnixTime,
 }
 
 /// What kind of party a token belongs to.
@@ -97,7 +117,8 @@ struct Entry {
     issued: UnixTime,
     /// Digest of the signature as we issued it: a message that bears the same needs no RSA operation.
     signature: TokenDigest,
-    certificate: Option<VerifiedCertificate>,
+    /// Last moment of the client's certificate path.
+    valid_until: Option<UnixTime>,
 }
 
 /// The registry of (client, token, origin).
@@ -152,7 +173,7 @@ impl TokenRegistry {
                 origin: client.origin().to_owned(),
                 issued: now,
                 signature: digest_of(&signature.to_base64()),
-                certificate: Some(client.certificate().clone()),
+                valid_until: Some(client.certificate().not_after()),
             },
         );
         self.clients.insert(client.name().clone(), digest);
@@ -186,7 +207,7 @@ impl TokenRegistry {
                 origin: origin.to_owned(),
                 issued: now,
                 signature: digest_of(&signature.to_base64()),
-                certificate: None,
+                valid_until: None,
             },
         );
         Ok(ClientCredential::new(name, SecretText::new(token.expose().to_owned()), signature))
@@ -237,7 +258,7 @@ impl TokenRegistry {
         if self.is_too_old(entry, now) {
             return Err(because("the token is too old"));
         }
-        if entry.certificate.as_ref().is_some_and(|certificate| !certificate.is_valid_at(now)) {
+        if entry.valid_until.is_some_and(|last| now > last) {
             return Err(because("the client's certificate is no longer valid"));
         }
         let as_issued: bool = digest_of(headers.signature).ct_eq(&entry.signature).into();
@@ -294,6 +315,49 @@ impl TokenRegistry {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
+    }
+
+    /// What has to be kept so that a client's token is good after a restart of the server. None if it has no token.
+    #[must_use]
+    pub fn record(&self, name: &CommonName) -> Option<TokenRecord> {
+        let digest = self.clients.get(name)?;
+        let entry = self.tokens.get(digest)?;
+        Some(TokenRecord {
+            client_name: name.as_str().to_owned(),
+            origin: entry.origin.clone(),
+            token_digest: *digest,
+            signature_digest: entry.signature,
+            issued: entry.issued,
+            valid_until: entry.valid_until?,
+        })
+    }
+
+    /// Takes a token back that this server issued before it was restarted. What the client has to show is unchanged: the
+    /// token whose digest this is, and a signature that holds.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Full`] if there is no room, [`IssueError::BadRecord`] if the record is not one that
+    /// [`record`](Self::record) made, or is for a name that has a token already.
+    pub fn restore(&mut self, record: TokenRecord) -> Result<(), IssueError> {
+        let name = CommonName::parse(&record.client_name).map_err(|_| IssueError::BadRecord)?;
+        let is_reserved = [AuthName::SERVER, AuthName::SERVER_JOB].iter().any(|held| held.as_str() == name.as_str());
+        let is_known = self.clients.contains_key(&name) || self.tokens.contains_key(&record.token_digest);
+        if is_reserved || is_known || record.origin.is_empty() {
+            return Err(IssueError::BadRecord);
+        }
+        self.room()?;
+        self.clients.insert(name.clone(), record.token_digest);
+        let entry = Entry {
+            kind: PeerKind::Client,
+            name,
+            origin: record.origin,
+            issued: record.issued,
+            signature: record.signature_digest,
+            valid_until: Some(record.valid_until),
+        };
+        self.tokens.insert(record.token_digest, entry);
+        Ok(())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) next has something to do, if ever.

@@ -1,0 +1,146 @@
+//! Staying in the federation: heartbeats, what the server says to them, and the goodbye.
+
+use fedcell_cell::RequestError;
+use fedcell_cell::request::Response;
+use fedcell_cell_proto::headers::HeaderValue;
+use fedcell_fobs::typed::FobsType as _;
+use fedcell_protocol_defs::cell::{ReturnCode, Topic};
+use fedcell_protocol_defs::federation::HeaderKey;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{HeartbeatError, QuitError, RegisterError};
+use super::machine::Communicator;
+use super::wording;
+
+/// Heartbeats in a row that get no answer although the server can be reached, after which the client registers again:
+/// a server that does not know a token drops what shows it.
+const SILENT_HEARTBEATS: u32 = 3;
+
+/// What the server said to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct HeartbeatReply {
+    /// Jobs that run here and that the server does not know: to be ended.
+    pub abort_jobs: Vec<String>,
+}
+
+/// The jobs of a site, as heartbeats need them.
+pub trait Jobs: Send + Sync {
+    /// Ids of the jobs that run here now. A job that stood here once and no longer does counts as dead at the server.
+    fn running(&self) -> Vec<String>;
+
+    /// The server does not know this job: end it.
+    fn abort(&self, job: &str);
+}
+
+/// A site without jobs.
+impl Jobs for () {
+    fn running(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn abort(&self, _: &str) {}
+}
+
+impl Communicator {
+    /// Tells the server once that this site is alive and which jobs run on it.
+    ///
+    /// # Errors
+    ///
+    /// [`HeartbeatError`]; after [`HeartbeatError::Forgotten`] the client has to register again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the heartbeat up; it may have been sent.
+    pub async fn send_heartbeat(&self, jobs: &[String]) -> Result<HeartbeatReply, HeartbeatError> {
+        let cell = self.cell().filter(|_| self.is_registered()).ok_or(HeartbeatError::NotRegistered)?;
+        let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+        let draft = self
+            .maintenance(&cell, Topic::HEART_BEAT.as_str())
+            .header(HeaderKey::JOB_IDS, HeaderValue::Texts(&jobs))
+            .value(&wording::greeting(self.config().context("")).into_value());
+        match draft.send().await.and_then(Response::success) {
+            Ok(response) => Ok(HeartbeatReply { abort_jobs: abort_list(&response) }),
+            Err(RequestError::Answered { code, text }) if ReturnCode::new(&code) == ReturnCode::UNAUTHENTICATED => {
+                Err(HeartbeatError::Forgotten { text })
+            }
+            Err(error) => Err(HeartbeatError::Request(Box::new(error))),
+        }
+    }
+
+    /// Sends heartbeats until it is cancelled, aborts the jobs that the server does not know, and registers again when
+    /// the server has forgotten this client: by saying so, or by answering nothing though it can be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`] if a new registration is refused for good.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the heartbeats and nothing else.
+    pub async fn heartbeats(&self, jobs: &impl Jobs, stop: &CancellationToken) -> Result<(), RegisterError> {
+        let ended = stop.run_until_cancelled(self.heartbeats_for_ever(jobs, stop)).await;
+        ended.unwrap_or(Ok(()))
+    }
+
+    async fn heartbeats_for_ever(&self, jobs: &impl Jobs, stop: &CancellationToken) -> Result<(), RegisterError> {
+        let config = self.config();
+        let mut silent = 0;
+        loop {
+            match self.send_heartbeat(&jobs.running()).await {
+                Ok(reply) => {
+                    silent = 0;
+                    for job in &reply.abort_jobs {
+                        tracing::warn!(job, "the server does not know this job, ending it");
+                        jobs.abort(job);
+                    }
+                }
+                Err(HeartbeatError::Request(cause)) => {
+                    let is_connected = self.cell().is_some_and(|cell| cell.is_ready());
+                    silent = if is_connected { silent + 1 } else { 0 };
+                    tracing::info!(%cause, silent, "a heartbeat was not answered");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "registering again");
+                    silent = SILENT_HEARTBEATS;
+                }
+            }
+            if silent >= SILENT_HEARTBEATS {
+                self.forget();
+                self.register(stop).await?;
+                silent = 0;
+                continue;
+            }
+            sleep(config.heartbeat_interval).await;
+        }
+    }
+
+    /// Leaves the federation: the server forgets this client, and messages show no credential any more.
+    ///
+    /// # Errors
+    ///
+    /// [`QuitError`]. A server that does not know this client any more is no error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the credential in place; the server may have forgotten it.
+    pub async fn quit(&self) -> Result<(), QuitError> {
+        let cell = self.cell().filter(|_| self.is_registered()).ok_or(QuitError::NotRegistered)?;
+        let draft = self
+            .maintenance(&cell, Topic::QUIT.as_str())
+            .value(&wording::greeting(self.config().context("")).into_value());
+        let outcome = draft.send().await.and_then(Response::success);
+        self.forget();
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(RequestError::Answered { code, .. }) if ReturnCode::new(&code) == ReturnCode::UNAUTHENTICATED => Ok(()),
+            Err(error) => Err(QuitError::Request(Box::new(error))),
+        }
+    }
+}
+
+fn abort_list(response: &Response) -> Vec<String> {
+    let listed = response.headers().texts(HeaderKey::ABORT_JOBS).ok().flatten();
+    listed.map(|jobs| jobs.iter().map(str::to_owned).collect()).unwrap_or_default()
+}

@@ -1,0 +1,158 @@
+//! The Communicator itself: what it knows, and its hold on the cell.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fedcell_auth::SecretText;
+use fedcell_auth::token::{ClientCredential, TokenVerifier};
+use fedcell_cell::Cell;
+use fedcell_cell::request::RequestDraft;
+use fedcell_cell_proto::filter::{Filter as _, FilterContext, Place};
+use fedcell_cell_proto::message::Message;
+use fedcell_cell_proto::transit::AttachCredential;
+use fedcell_protocol_defs::address::ReservedSegment;
+use fedcell_protocol_defs::cell::{Channel, Wildcard};
+use fedcell_protocol_defs::federation::HeaderKey;
+use tokio::sync::watch;
+
+use super::config::Config;
+
+/// What a site says to its server. Clones are the same Communicator.
+///
+/// The credential that a registration brings goes onto every message of the cell that the server looks at, those of
+/// other parts of the program included, and onto no other.
+#[derive(Clone)]
+pub struct Communicator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    cell: watch::Sender<Option<Cell>>,
+    attach: Arc<AttachCredential>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<String>,
+    verifier: Option<TokenVerifier>,
+    is_registered: bool,
+    /// Of the cell that the filter stands in: a cell gets it once.
+    attached_to: Option<String>,
+}
+
+/// What a registration brought.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Registered {
+    /// The token: a bearer secret.
+    pub token: SecretText,
+    /// The server's signature over name and token, base64, or `NA` without keys. To be kept as the token is.
+    pub signature: SecretText,
+    /// The service session, echoed on every message.
+    pub session: String,
+}
+
+impl Communicator {
+    /// A Communicator without a cell.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let (cell, _) = watch::channel(None);
+        let inner =
+            Inner { config, cell, attach: Arc::new(AttachCredential::new()), state: Mutex::new(State::default()) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Gives it its cell; a registration may be waiting for that. A cell that it has already is not touched.
+    pub fn set_cell(&self, cell: Cell) {
+        let name = cell.address().as_str().to_owned();
+        let is_new = self.state().attached_to.replace(name.clone()).as_deref() != Some(&name);
+        if is_new {
+            for place in [Place::OutgoingRequest, Place::OutgoingReply] {
+                let attach = Arc::clone(&self.inner.attach);
+                let any = Wildcard::ANY.as_str();
+                cell.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| {
+                    attach.judge(context, message)
+                });
+            }
+        }
+        self.inner.cell.send_replace(Some(cell));
+    }
+
+    /// The cell, if there is one.
+    #[must_use]
+    pub fn cell(&self) -> Option<Cell> {
+        self.inner.cell.borrow().clone()
+    }
+
+    /// Takes a credential that a parent process handed down, instead of registering. It goes onto messages from now on.
+    pub fn set_auth(&self, credential: &ClientCredential, session: &str) {
+        self.inner.attach.set(credential);
+        let mut state = self.state();
+        state.session = Some(session.to_owned());
+        state.is_registered = true;
+    }
+
+    /// Whether there is a credential.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.state().is_registered
+    }
+
+    /// The service session that the server gave.
+    #[must_use]
+    pub fn session(&self) -> Option<String> {
+        self.state().session.clone()
+    }
+
+    /// What checks the signatures under the server's tokens, for relays; none without keys or before a registration.
+    #[must_use]
+    pub fn verifier(&self) -> Option<TokenVerifier> {
+        self.state().verifier.clone()
+    }
+
+    pub(super) fn cells(&self) -> watch::Receiver<Option<Cell>> {
+        self.inner.cell.subscribe()
+    }
+
+    pub(super) fn set_verifier(&self, verifier: Option<TokenVerifier>) {
+        self.state().verifier = verifier;
+    }
+
+    /// From now on nothing is shown.
+    pub(super) fn forget(&self) {
+        self.inner.attach.clear();
+        let mut state = self.state();
+        state.is_registered = false;
+        state.session = None;
+    }
+
+    /// A message to the server about this site: direct, with the name of the project.
+    pub(super) fn maintenance(&self, cell: &Cell, topic: &str) -> RequestDraft {
+        let config = self.config();
+        cell.request(ReservedSegment::ROOT_SERVER.as_str(), Channel::SERVER_MAIN, topic)
+            .header(HeaderKey::PROJECT_NAME, config.project.as_str())
+            .timeout(config.maintenance_timeout)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Communicator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Communicator")
+            .field("client", &self.inner.config.client_name)
+            .field("project", &self.inner.config.project)
+            .field("is_registered", &self.is_registered())
+            .finish_non_exhaustive()
+    }
+}

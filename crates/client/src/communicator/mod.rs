@@ -1,0 +1,23 @@
+//! The Communicator: what a site says to its server, from registration to goodbye.
+//!
+//! ```text
+//!   Config ─► Communicator ── register ─► credential ─► on every message that the server looks at
+//!                 │            ▲ again when the server has forgotten us
+//!                 ├── send_heartbeat, HeartbeatLoop
+//!                 └── quit
+//! ```
+
+mod config;
+mod error;
+mod heartbeat;
+mod machine;
+mod register;
+mod wording;
+
+pub use config::Config;
+pub use error::{HeartbeatError, QuitError, RegisterError, Step};
+pub use heartbeat::{HeartbeatReply, Jobs};
+pub use machine::{Communicator, Registered};
+
+#[cfg(test)]
+mod tests;

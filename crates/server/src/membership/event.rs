@@ -1,0 +1,43 @@
+//! What becomes known of the membership, for whoever keeps or shows it.
+
+use fedcell_auth::token::TokenRecord;
+
+/// A change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MembershipEvent {
+    /// A participant has registered, for the first time or again.
+    Joined {
+        /// Its name.
+        name: String,
+    },
+    /// A participant has left by its own will, or was put out.
+    Left {
+        /// Its name.
+        name: String,
+    },
+    /// Nothing has been heard of a client for too long. Its token stays good: it may come back.
+    Dead {
+        /// Its name.
+        name: String,
+    },
+    /// A client that counted as dead is there again.
+    Revived {
+        /// Its name.
+        name: String,
+    },
+    /// A job that ran at a client does not run there any more.
+    JobGone {
+        /// The client.
+        client: String,
+        /// The job.
+        job: String,
+    },
+    /// A token was issued, to be kept over a restart.
+    TokenIssued(TokenRecord),
+    /// The token of a participant is no good any more.
+    TokenRevoked {
+        /// Its name.
+        name: String,
+    },
+}

@@ -1,0 +1,49 @@
+//! One participant, as the server knows it.
+
+use std::collections::BTreeSet;
+
+use fedcell_auth::UnixTime;
+use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_fobs::Map;
+
+/// Whether a participant is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Presence {
+    /// Heard of lately.
+    Alive,
+    /// Not heard of for too long.
+    Dead,
+}
+
+/// A participant.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its name: the common name of its certificate.
+    pub name: String,
+    /// Its cell.
+    pub fqcn: FqcnBuf,
+    /// What kind of participant it is, one of [`ClientType`](fedcell_protocol_defs::federation::ClientType).
+    pub kind: String,
+    /// Path in the hierarchy of sites.
+    pub fqsn: String,
+    /// Whether no site stands below it.
+    pub is_leaf: bool,
+    /// Organisation in its certificate.
+    pub organisation: Option<String>,
+    /// What it told about itself.
+    pub site_config: Option<Map>,
+    /// Address that it believes to have. Only shown.
+    pub address: String,
+    /// Software that it says it runs. Only shown.
+    pub software: String,
+    /// When it registered.
+    pub joined: UnixTime,
+    /// When it was last heard of.
+    pub seen: UnixTime,
+    /// Whether it is there.
+    pub presence: Presence,
+    /// Jobs that it said run there.
+    pub jobs: BTreeSet<String>,
+}

@@ -1,0 +1,480 @@
+//! The machine: decides on challenges, registrations, heartbeats and goodbyes, and knows all members.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use fedcell_auth::challenge::{
+    ChallengeLimits, ChallengeReply, ChallengeRequest, PartyError, RegistrationClaim, ServerChallenge, SigningFailed,
+};
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_auth::rand_core::CryptoRng;
+use fedcell_auth::token::{AuthHeaders, ClientCredential, IssueError, RegistryLimits, TokenRecord, TokenRegistry};
+use fedcell_auth::{CommonName, SecretText, Unauthenticated, UnixTime};
+use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_fobs::Map;
+use fedcell_protocol_defs::federation::{AuthPlaceholder, ClientType, RefusalText, RegistrationDefaults};
+
+use super::event::MembershipEvent;
+use super::member::{Member, Presence};
+use super::refusal::Refusal;
+
+/// What a registrar is told once.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RegistrarConfig {
+    /// Name of the project; a client of another one is refused.
+    pub project: String,
+    /// How many sites may take part; 1000.
+    pub max_clients: usize,
+    /// After how long without a heartbeat a site counts as dead; 600 s.
+    pub client_timeout: Duration,
+}
+
+impl RegistrarConfig {
+    /// The reference's times, and room for many sites.
+    #[must_use]
+    pub fn new(project: impl Into<String>) -> Self {
+        Self {
+            project: project.into(),
+            max_clients: 1000,
+            client_timeout: Duration::from_secs_f64(RegistrationDefaults::CLIENT_TIMEOUT),
+        }
+    }
+}
+
+/// The server's own identity and the root of the project, which a secure server has.
+#[derive(Debug, Clone)]
+pub struct ServerKeys {
+    /// Certificate and key of the server.
+    pub identity: Arc<Identity>,
+    /// The root that every participant's certificate leads to.
+    pub root: ProjectRoot,
+}
+
+struct Security {
+    challenge: ServerChallenge,
+    tokens: TokenRegistry,
+}
+
+/// Who wants to register, from the headers and the body of the message. Nothing here is proved.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Applicant {
+    /// The proof; a server without keys needs none.
+    pub claim: Option<RegistrationClaim>,
+    /// The name that it wants.
+    pub name: String,
+    /// What kind of participant it is.
+    pub kind: String,
+    /// The project that it belongs to.
+    pub project: String,
+    /// Path in the hierarchy of sites.
+    pub fqsn: Option<String>,
+    /// Whether no site stands below it.
+    pub is_leaf: bool,
+    /// What it tells about itself.
+    pub site_config: Option<Map>,
+    /// Its address, as it believes.
+    pub address: String,
+    /// The software that it runs.
+    pub software: String,
+}
+
+impl Applicant {
+    /// A site with this name, of this project, that tells no more.
+    #[must_use]
+    pub fn new(name: impl Into<String>, project: impl Into<String>) -> Self {
+        Self {
+            claim: None,
+            name: name.into(),
+            kind: ClientType::REGULAR.as_str().to_owned(),
+            project: project.into(),
+            fqsn: None,
+            is_leaf: true,
+            site_config: None,
+            address: String::new(),
+            software: String::new(),
+        }
+    }
+}
+
+/// What a new member is given.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The token.
+    pub token: SecretText,
+    /// The server's signature over name and token, base64, or `NA` without keys.
+    pub signature: SecretText,
+}
+
+/// What a heartbeat is answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct HeartbeatAnswer {
+    /// Jobs that the site has to end.
+    pub abort_jobs: Vec<String>,
+}
+
+/// Decides who takes part.
+///
+/// **Drain contract.** After every verb drain [`poll_event`](Self::poll_event), then ask
+/// [`poll_timeout`](Self::poll_timeout) when to call [`handle_timeout`](Self::handle_timeout). Late draining loses
+/// nothing.
+pub struct Registrar {
+    config: RegistrarConfig,
+    security: Option<Security>,
+    members: BTreeMap<String, Member>,
+    disabled: BTreeSet<String>,
+    /// Jobs that run in this federation; a site that reports another one is told to end it.
+    jobs: BTreeSet<String>,
+    events: VecDeque<MembershipEvent>,
+}
+
+impl Registrar {
+    /// A registrar without members. Without `keys` nobody has to prove anything: for networks that are closed otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistrarError`] if the server's certificate or key cannot be used.
+    pub fn new(config: RegistrarConfig, keys: Option<ServerKeys>) -> Result<Self, RegistrarError> {
+        let security = match keys {
+            None => None,
+            Some(keys) => Some(Security {
+                challenge: ServerChallenge::new(keys.identity.clone(), keys.root, ChallengeLimits::default())?,
+                tokens: TokenRegistry::new(keys.identity, RegistryLimits::default())?,
+            }),
+        };
+        Ok(Self {
+            config,
+            security,
+            members: BTreeMap::new(),
+            disabled: BTreeSet::new(),
+            jobs: BTreeSet::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Answers a challenge from the cell `origin`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub fn handle_challenge(
+        &mut self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+        origin: Fqcn<'_>,
+        request: &ChallengeRequest,
+    ) -> Result<ChallengeReply, Refusal> {
+        let security = self.security.as_mut().ok_or_else(|| Refusal::known(RefusalText::NOT_SECURE))?;
+        Ok(security.challenge.handle_challenge(now, rng, origin.as_str(), request)?)
+    }
+
+    /// Decides on a registration from the cell `origin`. None if the applicant does not prove its name: it is told
+    /// nothing but that, with a reply that says ok and holds no token, as the reference does.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] for everything that is no secret.
+    pub fn handle_registration(
+        &mut self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+        origin: Fqcn<'_>,
+        applicant: Applicant,
+    ) -> Result<Option<Granted>, Refusal> {
+        if let Err(refusal) = self.may_apply(now, origin, &applicant) {
+            if let Some(security) = &mut self.security {
+                security.challenge.spend(origin.as_str(), now);
+            }
+            return Err(refusal);
+        }
+        let is_site = applicant.kind == ClientType::REGULAR.as_str();
+        let (granted, organisation) = match &mut self.security {
+            None => (open_grant(&applicant.name, rng)?, None),
+            Some(security) => match security.admit(now, rng, origin, &applicant)? {
+                None => return Ok(None),
+                Some((granted, organisation, record)) => {
+                    self.events.extend(record.map(MembershipEvent::TokenIssued));
+                    (granted, organisation)
+                }
+            },
+        };
+        let name = applicant.name.clone();
+        self.members.insert(
+            name.clone(),
+            Member {
+                fqsn: applicant.fqsn.unwrap_or_else(|| name.clone()),
+                name: applicant.name,
+                fqcn: origin.to_owned(),
+                kind: applicant.kind,
+                is_leaf: applicant.is_leaf,
+                organisation,
+                site_config: applicant.site_config.filter(|_| is_site),
+                address: applicant.address,
+                software: applicant.software,
+                joined: now,
+                seen: now,
+                presence: Presence::Alive,
+                jobs: BTreeSet::new(),
+            },
+        );
+        self.events.push_back(MembershipEvent::Joined { name });
+        Ok(Some(granted))
+    }
+
+    /// Whether the credential of a message from the cell `origin` is good.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated`] if it is not. A server without keys believes everybody.
+    pub fn authenticate(
+        &self,
+        now: UnixTime,
+        headers: &AuthHeaders<'_>,
+        origin: &str,
+    ) -> Result<(), Unauthenticated> {
+        match &self.security {
+            None => Ok(()),
+            Some(security) => security.tokens.authenticate(headers, origin, now).map(drop),
+        }
+    }
+
+    /// Notes that a site is alive and what runs there. Its credential has been checked before.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] if the project is wrong, or the client is unknown or disabled.
+    pub fn handle_heartbeat(
+        &mut self,
+        now: UnixTime,
+        client: &str,
+        project: &str,
+        jobs: BTreeSet<String>,
+    ) -> Result<HeartbeatAnswer, Refusal> {
+        self.check_project(project)?;
+        self.check_enabled(client)?;
+        let member = self.members.get_mut(client).ok_or_else(|| Refusal::known(RefusalText::UNKNOWN_CLIENT))?;
+        member.seen = now;
+        if core::mem::replace(&mut member.presence, Presence::Alive) == Presence::Dead {
+            self.events.push_back(MembershipEvent::Revived { name: client.to_owned() });
+        }
+        let abort_jobs = jobs.difference(&self.jobs).cloned().collect();
+        let before = core::mem::replace(&mut member.jobs, jobs.intersection(&self.jobs).cloned().collect());
+        for job in before.difference(&member.jobs).filter(|job| self.jobs.contains(*job)) {
+            let (client, job) = (client.to_owned(), job.clone());
+            self.events.push_back(MembershipEvent::JobGone { client, job });
+        }
+        Ok(HeartbeatAnswer { abort_jobs })
+    }
+
+    /// Notes that a participant leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] if the project is wrong or the client unknown.
+    pub fn handle_quit(&mut self, client: &str, project: &str) -> Result<(), Refusal> {
+        self.check_project(project)?;
+        if self.remove(client) { Ok(()) } else { Err(Refusal::known(RefusalText::UNKNOWN_CLIENT)) }
+    }
+
+    /// Takes a member out and its token away. Whether there was one.
+    pub fn remove(&mut self, client: &str) -> bool {
+        let is_member = self.members.remove(client).is_some();
+        if is_member {
+            self.events.push_back(MembershipEvent::Left { name: client.to_owned() });
+        }
+        if let (Some(security), Ok(name)) = (&mut self.security, CommonName::parse(client))
+            && security.tokens.revoke_client(&name)
+        {
+            self.events.push_back(MembershipEvent::TokenRevoked { name: client.to_owned() });
+        }
+        is_member
+    }
+
+    /// Puts a client out and keeps it out until it is enabled.
+    pub fn disable(&mut self, client: impl Into<String>) {
+        let client = client.into();
+        self.remove(&client);
+        self.disabled.insert(client);
+    }
+
+    /// Lets a client in again. Whether it was kept out.
+    pub fn enable(&mut self, client: &str) -> bool {
+        self.disabled.remove(client)
+    }
+
+    /// Says which jobs run in this federation now.
+    pub fn set_jobs(&mut self, jobs: BTreeSet<String>) {
+        self.jobs = jobs;
+    }
+
+    /// Takes back a token that was issued before a restart, and with it its client, which counts as just heard of.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`] if the record is no good or there is no room.
+    pub fn restore(&mut self, now: UnixTime, record: TokenRecord) -> Result<(), IssueError> {
+        let Some(security) = &mut self.security else { return Err(IssueError::BadRecord) };
+        let fqcn = FqcnBuf::parse(&record.origin).map_err(|_| IssueError::BadRecord)?;
+        let (name, joined) = (record.client_name.clone(), record.issued);
+        security.tokens.restore(record)?;
+        let member = Member {
+            fqsn: name.clone(),
+            name: name.clone(),
+            fqcn,
+            kind: ClientType::REGULAR.as_str().to_owned(),
+            is_leaf: true,
+            organisation: None,
+            site_config: None,
+            address: String::new(),
+            software: String::new(),
+            joined,
+            seen: now,
+            presence: Presence::Alive,
+            jobs: BTreeSet::new(),
+        };
+        self.members.insert(name, member);
+        Ok(())
+    }
+
+    /// The credential for the server's own messages; none without keys.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`] if our key cannot sign.
+    pub fn own_credential(&self) -> Result<Option<ClientCredential>, IssueError> {
+        self.security.as_ref().map(|security| security.tokens.own_credential()).transpose()
+    }
+
+    /// Members by name.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// Members that are sites, by name.
+    pub fn sites(&self) -> impl Iterator<Item = &Member> {
+        self.members().filter(|member| member.kind == ClientType::REGULAR.as_str())
+    }
+
+    /// A member.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.get(name)
+    }
+
+    /// The next thing that has become known.
+    pub fn poll_event(&mut self) -> Option<MembershipEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) next has something to do, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<UnixTime> {
+        let silent = self.living_sites().map(|member| member.seen.saturating_add(self.config.client_timeout)).min();
+        let open = self.security.as_ref().and_then(|security| security.challenge.poll_timeout());
+        silent.into_iter().chain(open).min()
+    }
+
+    /// Time has passed: silent sites count as dead, open challenges end.
+    pub fn handle_timeout(&mut self, now: UnixTime) {
+        let patience = self.config.client_timeout;
+        let is_site = |member: &Member| member.kind == ClientType::REGULAR.as_str();
+        for member in self.members.values_mut().filter(|member| is_site(member)) {
+            if member.presence == Presence::Alive && now.saturating_since(member.seen) >= patience {
+                member.presence = Presence::Dead;
+                self.events.push_back(MembershipEvent::Dead { name: member.name.clone() });
+            }
+        }
+        if let Some(security) = &mut self.security {
+            security.challenge.handle_timeout(now);
+        }
+    }
+
+    /// What can be refused without looking at the proof.
+    fn may_apply(&self, now: UnixTime, origin: Fqcn<'_>, applicant: &Applicant) -> Result<(), Refusal> {
+        if self.security.as_ref().is_some_and(|security| !security.challenge.is_open(origin.as_str(), now)) {
+            return Err(Refusal::known(RefusalText::NO_SESSION));
+        }
+        self.check_project(&applicant.project)?;
+        self.check_enabled(&applicant.name)?;
+        let is_new_site =
+            applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
+        if is_new_site && self.sites().count() >= self.config.max_clients {
+            return Err(Refusal::known(RefusalText::TOO_MANY_CLIENTS));
+        }
+        Ok(())
+    }
+
+    fn check_enabled(&self, client: &str) -> Result<(), Refusal> {
+        if self.disabled.contains(client) {
+            return Err(Refusal::unauthenticated(format!("Client '{client}' is disabled")));
+        }
+        Ok(())
+    }
+
+    fn living_sites(&self) -> impl Iterator<Item = &Member> {
+        self.sites().filter(|member| member.presence == Presence::Alive)
+    }
+
+    fn check_project(&self, project: &str) -> Result<(), Refusal> {
+        if project == self.config.project { Ok(()) } else { Err(Refusal::known(RefusalText::WRONG_PROJECT)) }
+    }
+}
+
+type Admission = (Granted, Option<String>, Option<TokenRecord>);
+
+impl Security {
+    /// Checks the proof and issues a token. None if the proof does not hold.
+    fn admit(
+        &mut self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+        origin: Fqcn<'_>,
+        applicant: &Applicant,
+    ) -> Result<Option<Admission>, Refusal> {
+        let Some(claim) = &applicant.claim else { return Ok(None) };
+        let Ok(client) = self.challenge.handle_registration(now, origin.as_str(), claim) else { return Ok(None) };
+        let issued = self.tokens.issue(&client, now, rng).map_err(|error| Refusal::again(error.to_string()))?;
+        let granted = Granted {
+            token: SecretText::new(issued.expose_token().to_owned()),
+            signature: SecretText::new(issued.signature_text()),
+        };
+        let organisation = client.organisation().map(str::to_owned);
+        Ok(Some((granted, organisation, self.tokens.record(client.name()))))
+    }
+}
+
+/// A token of a server without keys: it proves nothing.
+fn open_grant(name: &str, rng: &mut impl CryptoRng) -> Result<Granted, Refusal> {
+    CommonName::parse(name).map_err(|error| Refusal::malformed(error.to_string()))?;
+    Ok(Granted {
+        token: SecretText::new(fedcell_auth::Nonce::random(rng).as_str().to_owned()),
+        signature: SecretText::new(AuthPlaceholder::NOT_AVAILABLE.as_str().to_owned()),
+    })
+}
+
+/// A registrar cannot be set up as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrarError {
+    /// The server's name is one that the protocol reserves.
+    #[error("the server's certificate cannot be used")]
+    Party(#[from] PartyError),
+    /// The server's key cannot be used.
+    #[error("the server's key cannot be used")]
+    Key(#[from] SigningFailed),
+}
+
+impl fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar")
+            .field("project", &self.config.project)
+            .field("is_secure", &self.security.is_some())
+            .field("members", &self.members.len())
+            .finish_non_exhaustive()
+    }
+}
