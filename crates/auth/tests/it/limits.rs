@@ -137,3 +137,37 @@ fn sealer_and_opener_are_shared_between_threads() {
     });
     assert_eq!((fresh, sealer.targets(), opener.senders()), (32, 1, 1));
 }
+
+#[test]
+fn a_registry_that_was_kept_knows_its_tokens_and_no_others() {
+    use fedcell_auth::token::{AuthHeaders, IssueError, RegistryLimits, TokenRegistry};
+
+    use crate::support::{challenged, server};
+
+    let (mut rng, mut machine) = (TestRng(5), server());
+    let (challenge, reply) = challenged(&mut machine, "site-1", NOW);
+    let (registration, _) = challenge.verify_server(&reply, NOW).unwrap().register().unwrap();
+    let proved = machine.handle_registration(NOW, "site-1", registration.claim()).unwrap();
+    let mut before = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
+    let issued = before.issue(&proved, NOW, &mut rng).unwrap();
+    let record = before.record(proved.name()).unwrap();
+
+    let mut after = TokenRegistry::new(identity("server"), RegistryLimits::default()).unwrap();
+    after.restore(record.clone()).unwrap();
+    let signature = issued.signature_text();
+    let shown = AuthHeaders { client_name: "site-1", token: issued.expose_token(), signature: &signature };
+    after.authenticate(&shown, "site-1.job", NOW).unwrap();
+    assert!(after.authenticate(&shown, "site-2", NOW).is_err(), "another origin");
+    assert!(after.authenticate(&shown, "site-1", record.valid_until.saturating_add(Duration::from_secs(1))).is_err());
+    let other = before.issue(&proved, NOW, &mut rng).unwrap();
+    let (token, signature) = (other.expose_token(), other.signature_text());
+    let newer = AuthHeaders { client_name: "site-1", token, signature: &signature };
+    assert!(after.authenticate(&newer, "site-1", NOW).is_err(), "a token that was not in the record");
+
+    assert_eq!(after.restore(record.clone()), Err(IssueError::BadRecord), "the same twice");
+    for name in ["", "server", "server_job"] {
+        let mut forged = record.clone();
+        (forged.client_name, forged.token_digest) = (name.to_owned(), [7; 32]);
+        assert_eq!(after.restore(forged), Err(IssueError::BadRecord), "{name}");
+    }
+}

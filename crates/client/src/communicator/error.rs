@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use fedcell_auth::{Fault, Unauthenticated};
 use fedcell_auth::challenge::SigningFailed;
+use fedcell_auth::{Fault, Unauthenticated};
 use fedcell_cell::RequestError;
 
 /// A registration that came to nothing.
@@ -110,7 +110,9 @@ impl RegisterError {
         match self {
             Self::NoCell { .. } | Self::Aborted => Fault::Caller,
             Self::Request(cause) => cause.fault(),
-            Self::Unreachable { .. } | Self::NotAccepted { .. } | Self::Refused { .. } | Self::Signing(_) => Fault::Local,
+            Self::Unreachable { .. } | Self::NotAccepted { .. } | Self::Refused { .. } | Self::Signing(_) => {
+                Fault::Local
+            }
             Self::WrongServer { .. } | Self::BadToken { .. } | Self::Malformed { .. } => Fault::Peer,
         }
     }

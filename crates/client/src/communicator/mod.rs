@@ -18,6 +18,3 @@ pub use config::Config;
 pub use error::{HeartbeatError, QuitError, RegisterError, Step};
 pub use heartbeat::{HeartbeatReply, Jobs};
 pub use machine::{Communicator, Registered};
-
-#[cfg(test)]
-mod tests;

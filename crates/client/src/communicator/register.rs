@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
+use fedcell_auth::SecretText;
 use fedcell_auth::challenge::{ClientChallenge, ClientParty, RegistrationClaim};
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
-use fedcell_auth::SecretText;
 use fedcell_cell::request::Response;
 use fedcell_cell::{Cell, RequestError, SystemRandom};
 use fedcell_fobs::typed::FobsType as _;
@@ -112,8 +112,9 @@ impl Communicator {
         let malformed = |expected| RegisterError::Malformed { step: Step::Challenge, expected };
         let body = response.value().map_err(|_| malformed("an object that can be read"))?;
         let reply = wording::challenge_reply(body).map_err(malformed)?;
-        let server = challenge.verify_server(&reply, cell.now()).map_err(|cause| {
-            RegisterError::WrongServer { expected: party.expected_server().as_str().to_owned(), cause }
+        let server = challenge.verify_server(&reply, cell.now()).map_err(|cause| RegisterError::WrongServer {
+            expected: party.expected_server().as_str().to_owned(),
+            cause,
         })?;
         let (registration, verifier) = server.register()?;
         Ok(Attempt::Done((registration.into_claim(), verifier)))
@@ -150,12 +151,11 @@ impl Communicator {
     fn check(&self, grant: &Grant, verifier: Option<&TokenVerifier>) -> Result<ClientCredential, RegisterError> {
         let name = &self.config().client_name;
         let credential = match verifier {
-            Some(verifier) => verifier.accept(name, &grant.token, &grant.signature).map_err(|cause| {
-                RegisterError::BadToken { client: name.as_str().to_owned(), cause }
-            })?,
-            None => ClientCredential::handed_down(name.clone(), &grant.token, &grant.signature).map_err(|_| {
-                RegisterError::Malformed { step: Step::Registration, expected: "a token" }
-            })?,
+            Some(verifier) => verifier
+                .accept(name, &grant.token, &grant.signature)
+                .map_err(|cause| RegisterError::BadToken { client: name.as_str().to_owned(), cause })?,
+            None => ClientCredential::handed_down(name.clone(), &grant.token, &grant.signature)
+                .map_err(|_| RegisterError::Malformed { step: Step::Registration, expected: "a token" })?,
         };
         Ok(credential.with_session(&grant.session))
     }

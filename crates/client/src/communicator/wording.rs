@@ -1,6 +1,7 @@
 //! Bodies and headers of the messages about this site, written and read.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use core::net::Ipv4Addr;
+use std::net::UdpSocket;
 
 use bytes::Bytes;
 use fedcell_auth::Signature;

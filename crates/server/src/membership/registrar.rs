@@ -231,12 +231,7 @@ impl Registrar {
     /// # Errors
     ///
     /// [`Unauthenticated`] if it is not. A server without keys believes everybody.
-    pub fn authenticate(
-        &self,
-        now: UnixTime,
-        headers: &AuthHeaders<'_>,
-        origin: &str,
-    ) -> Result<(), Unauthenticated> {
+    pub fn authenticate(&self, now: UnixTime, headers: &AuthHeaders<'_>, origin: &str) -> Result<(), Unauthenticated> {
         match &self.security {
             None => Ok(()),
             Some(security) => security.tokens.authenticate(headers, origin, now).map(drop),
@@ -253,7 +248,7 @@ impl Registrar {
         now: UnixTime,
         client: &str,
         project: &str,
-        jobs: BTreeSet<String>,
+        jobs: &BTreeSet<String>,
     ) -> Result<HeartbeatAnswer, Refusal> {
         self.check_project(project)?;
         self.check_enabled(client)?;
@@ -401,8 +396,7 @@ impl Registrar {
         }
         self.check_project(&applicant.project)?;
         self.check_enabled(&applicant.name)?;
-        let is_new_site =
-            applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
+        let is_new_site = applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
         if is_new_site && self.sites().count() >= self.config.max_clients {
             return Err(Refusal::known(RefusalText::TOO_MANY_CLIENTS));
         }

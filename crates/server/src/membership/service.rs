@@ -14,7 +14,7 @@ use fedcell_cell_proto::transit::{AttachCredential, Authenticator, CheckCredenti
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{Channel, Topic, Wildcard};
 use fedcell_protocol_defs::federation::{HeaderKey, ReplyText};
-use tokio::sync::{broadcast, Notify};
+use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep;
 
 use super::event::MembershipEvent;
@@ -132,9 +132,8 @@ impl MembershipService {
 
     fn answer_challenge(&self, request: &Request) -> Result<Reply, Refusal> {
         let (now, asked) = (request.cell().now(), wording::challenge(request));
-        let answer = self.with(|registrar| {
-            registrar.handle_challenge(now, &mut SystemRandom::new(), request.origin(), &asked)
-        })?;
+        let answer =
+            self.with(|registrar| registrar.handle_challenge(now, &mut SystemRandom::new(), request.origin(), &asked))?;
         reply(HeaderMap::new(), &wording::challenge_reply(answer))
     }
 
@@ -153,7 +152,7 @@ impl MembershipService {
     fn answer_heartbeat(&self, request: &Request) -> Result<Reply, Refusal> {
         let (now, jobs) = (request.cell().now(), wording::jobs(request));
         let (client, project) = who(request);
-        let answer = self.with(|registrar| registrar.handle_heartbeat(now, client, project, jobs))?;
+        let answer = self.with(|registrar| registrar.handle_heartbeat(now, client, project, &jobs))?;
         let mut headers = said(ReplyText::HEARTBEAT);
         if !answer.abort_jobs.is_empty() {
             let jobs: Vec<&str> = answer.abort_jobs.iter().map(String::as_str).collect();
@@ -196,4 +195,3 @@ impl fmt::Debug for MembershipService {
         f.debug_struct("MembershipService").field("registrar", &*self.lock()).finish_non_exhaustive()
     }
 }
-

@@ -1,0 +1,281 @@
+//! Sites and their server: registration by challenge, heartbeats, goodbye, and everything that is refused.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fedcell_auth::CommonName;
+use fedcell_auth::challenge::ClientParty;
+use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
+use fedcell_cell::driver::MemoryNetwork;
+use fedcell_cell::security::SecurityMode;
+use fedcell_cell::{Cell, Request};
+use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
+use fedcell_server::membership::{
+    MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,
+};
+use tokio_util::sync::CancellationToken;
+
+const PROJECT: &str = "vector_project";
+
+macro_rules! key_file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../crates/auth/testdata/reference/keys/", $name))
+    };
+}
+
+fn root() -> ProjectRoot {
+    ProjectRoot::from_pem("rootCA.pem", key_file!("rootCA.pem")).unwrap()
+}
+
+fn identity(name: &str) -> Arc<Identity> {
+    let (certificate, key): (&[u8], &[u8]) = match name {
+        "server" => (key_file!("server.crt"), key_file!("server.key")),
+        "site-1" => (key_file!("site-1.crt"), key_file!("site-1.key")),
+        "site-2" => (key_file!("site-2.crt"), key_file!("site-2.key")),
+        other => panic!("no key of {other}"),
+    };
+    let chain = CertificateChain::from_pem(name, certificate).unwrap();
+    Arc::new(Identity::new(name, chain, PrivateKey::from_pem(name, key).unwrap()).unwrap())
+}
+
+fn keys() -> ServerKeys {
+    ServerKeys { identity: identity("server"), root: root() }
+}
+
+fn service(keys: Option<ServerKeys>) -> MembershipService {
+    MembershipService::new(Registrar::new(RegistrarConfig::new(PROJECT), keys).unwrap())
+}
+
+async fn start(network: &MemoryNetwork, name: &str) -> Cell {
+    let builder = Cell::builder(name).security(SecurityMode::Clear).memory(network.clone());
+    builder.root_url("memory://hub").start().await.unwrap()
+}
+
+async fn server(network: &MemoryNetwork, service: &MembershipService) -> Cell {
+    let cell = start(network, "server").await;
+    service.attach(&cell).unwrap();
+    cell.handle("test", "echo", async |request: Request| request.body());
+    cell
+}
+
+/// What `name` brings, with the certificate of `holder`, expecting this server.
+fn config(name: &str, holder: &str, server: &str) -> Config {
+    let server = CommonName::parse(server).unwrap();
+    let party = ClientParty::new(identity(holder), root(), server).unwrap();
+    let mut config = Config::new(CommonName::parse(name).unwrap(), PROJECT).with_party(party);
+    config.heartbeat_interval = Duration::from_secs(1);
+    config
+}
+
+async fn site(network: &MemoryNetwork, config: Config) -> Communicator {
+    let cell = start(network, config.client_name.as_str()).await;
+    let communicator = Communicator::new(config);
+    communicator.set_cell(cell);
+    communicator
+}
+
+async fn register(communicator: &Communicator) -> Result<(), RegisterError> {
+    communicator.register(&CancellationToken::new()).await.map(drop)
+}
+
+/// Waits, in virtual time, until the server lets messages of this site through.
+async fn heard(communicator: &Communicator) {
+    for _ in 0..60 {
+        if is_heard(communicator).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("the site is not heard");
+}
+
+/// The next event that `choose` picks.
+async fn event<T>(
+    events: &mut tokio::sync::broadcast::Receiver<MembershipEvent>,
+    choose: impl Fn(MembershipEvent) -> Option<T>,
+) -> T {
+    loop {
+        if let Some(chosen) = choose(events.recv().await.unwrap()) {
+            return chosen;
+        }
+    }
+}
+
+/// Whether the server lets a message of this site through to its handler.
+async fn is_heard(communicator: &Communicator) -> bool {
+    let cell = communicator.cell().unwrap();
+    let sent = cell.request("server", "test", "echo").timeout(Duration::from_secs(1)).payload(b"x".to_vec());
+    sent.send().await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_registers_stays_and_leaves() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let mut events = service.events();
+    let _server = server(&network, &service).await;
+    let site = site(&network, config("site-1", "site-1", "server1")).await;
+    assert!(!is_heard(&site).await, "a message without a credential must vanish");
+
+    register(&site).await.unwrap();
+    assert_eq!(site.session().as_deref(), Some("NA"));
+    assert!(is_heard(&site).await);
+    event(&mut events, |event| (event == MembershipEvent::Joined { name: "site-1".into() }).then_some(())).await;
+    service.with(|registrar| {
+        let member = registrar.member("site-1").unwrap();
+        assert_eq!((member.fqcn.as_str(), member.fqsn.as_str(), member.is_leaf), ("site-1", "site-1", true));
+        assert_eq!(member.organisation.as_deref(), Some("nvidia"));
+    });
+
+    let reply = site.send_heartbeat(&["no-such-job".to_owned()]).await.unwrap();
+    assert_eq!(reply.abort_jobs, ["no-such-job"]);
+    service.with(|registrar| registrar.set_jobs(BTreeSet::from(["job".to_owned()])));
+    assert_eq!(site.send_heartbeat(&["job".to_owned()]).await.unwrap().abort_jobs, [""; 0]);
+
+    site.quit().await.unwrap();
+    assert!(!is_heard(&site).await, "a site that has left must not be heard");
+    assert!(matches!(site.send_heartbeat(&[]).await, Err(HeartbeatError::NotRegistered)));
+    assert_eq!(service.with(|registrar| registrar.members().count()), 0);
+}
+
+#[track_caller]
+fn check_refusal(error: Result<(), RegisterError>, expected: &str) {
+    assert_eq!(error.unwrap_err().to_string(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_said_in_one_line() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let _server = server(&network, &service).await;
+    let attempt = async |config: Config| {
+        let site = site(&network, config).await;
+        let outcome = register(&site).await;
+        site.cell().unwrap().shutdown().await;
+        outcome
+    };
+    check_refusal(
+        attempt(config("site-1", "site-1", "another-server")).await,
+        "the peer that answers for the server has not proved to be `another-server`; check the server identity in the \
+         kit and that both kits are of one project",
+    );
+    check_refusal(
+        attempt(config("site-2", "site-1", "server1")).await,
+        "the server does not accept the identity of `site-2`; the certificate must bear that name, come from the \
+         project's root and be valid now",
+    );
+    let mut wrong_project = config("site-1", "site-1", "server1");
+    wrong_project.project = "another".to_owned();
+    check_refusal(
+        attempt(wrong_project).await,
+        "the server refuses the registration: unauthenticated: Requested task does not match the current server task",
+    );
+    service.with(|registrar| registrar.disable("site-1"));
+    check_refusal(
+        attempt(config("site-1", "site-1", "server1")).await,
+        "the server refuses the registration: unauthenticated: Client 'site-1' is disabled",
+    );
+    assert!(service.with(|registrar| registrar.enable("site-1")));
+    attempt(config("site-1", "site-1", "server1")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_comes_later_is_waited_for_and_one_that_never_comes_is_not() {
+    let network = MemoryNetwork::new();
+    let mut impatient = config("site-2", "site-2", "server1");
+    impatient.register_patience = Some(Duration::from_secs(7));
+    let impatient = site(&network, impatient).await;
+    let error = register(&impatient).await.unwrap_err();
+    assert!(matches!(error, RegisterError::Unreachable { .. }), "{error}");
+
+    let patient = site(&network, config("site-1", "site-1", "server1")).await;
+    let registering = tokio::spawn(async move { register(&patient).await });
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let service = service(Some(keys()));
+    let _server = server(&network, &service).await;
+    registering.await.unwrap().unwrap();
+}
+
+#[derive(Default)]
+struct Aborted(Mutex<Vec<String>>);
+
+impl Jobs for Aborted {
+    fn running(&self) -> Vec<String> {
+        vec!["lost".to_owned()]
+    }
+
+    fn abort(&self, job: &str) {
+        self.0.lock().unwrap().push(job.to_owned());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_outlives_a_server_that_forgets_it_and_one_that_remembers() {
+    let (network, first) = (MemoryNetwork::new(), service(Some(keys())));
+    let mut events = first.events();
+    let cell = server(&network, &first).await;
+    let site = site(&network, config("site-1", "site-1", "server1")).await;
+    register(&site).await.unwrap();
+    let record = event(&mut events, |event| match event {
+        MembershipEvent::TokenIssued(record) => Some(record),
+        _ => None,
+    })
+    .await;
+    let (aborted, stop) = (Arc::new(Aborted::default()), CancellationToken::new());
+    let beating = {
+        let (site, aborted, stop) = (site.clone(), aborted.clone(), stop.clone());
+        tokio::spawn(async move { site.heartbeats(&*aborted, &stop).await })
+    };
+
+    // A server that has kept its tokens knows the site at once.
+    cell.shutdown().await;
+    let second = service(Some(keys()));
+    let now = cell.now();
+    second.with(|registrar| registrar.restore(now, record).unwrap());
+    let mut events = second.events();
+    let cell = server(&network, &second).await;
+    heard(&site).await;
+    assert!(events.try_recv().is_err(), "nobody has registered");
+
+    // One that has not is registered with again.
+    cell.shutdown().await;
+    let third = service(Some(keys()));
+    let mut events = third.events();
+    let _cell = server(&network, &third).await;
+    event(&mut events, |event| (event == MembershipEvent::Joined { name: "site-1".into() }).then_some(())).await;
+    heard(&site).await;
+    assert!(aborted.0.lock().unwrap().iter().any(|job| job == "lost"));
+    stop.cancel();
+    beating.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_site_counts_as_dead_until_it_is_heard_of_again() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let _server = server(&network, &service).await;
+    let site = site(&network, config("site-1", "site-1", "server1")).await;
+    register(&site).await.unwrap();
+    let mut events = service.events();
+    assert_eq!(events.recv().await.unwrap(), MembershipEvent::Dead { name: "site-1".into() });
+    assert_eq!(service.with(|registrar| registrar.member("site-1").unwrap().presence), Presence::Dead);
+    site.send_heartbeat(&[]).await.unwrap();
+    assert_eq!(events.recv().await.unwrap(), MembershipEvent::Revived { name: "site-1".into() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_federation_without_keys_needs_no_proof() {
+    let (network, service) = (MemoryNetwork::new(), service(None));
+    let _server = server(&network, &service).await;
+    let open = Config::new(CommonName::parse("site-1").unwrap(), PROJECT);
+    let site = site(&network, open).await;
+    register(&site).await.unwrap();
+    site.send_heartbeat(&[]).await.unwrap();
+    site.quit().await.unwrap();
+
+    let secured = MemoryNetwork::new();
+    let _server = server(&secured, &service).await;
+    let keyed = self::site(&secured, config("site-1", "site-1", "server1")).await;
+    check_refusal(
+        register(&keyed).await,
+        "the server refuses the challenge: unauthenticated: server is not in secure mode",
+    );
+}
