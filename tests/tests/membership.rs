@@ -1,8 +1,8 @@
 //! Sites and their server: registration by challenge, heartbeats, goodbye, and everything that is refused.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
