@@ -40,7 +40,11 @@ def main():
                 "payload": joined(payload).hex(),
             }
         )
-    print(json.dumps({"payload": data.hex(), "messages": unpacked}, indent=1))
+    large = b"large " * 400
+    outside = TargetMessage("server", "channel", "large", Message({}, large))
+    encode_payload(outside.message)
+    sections = joined(fobs.dumps([items[1], outside.to_dict(), items[0]], buffer_list=True, max_value_size=1024))
+    print(json.dumps({"payload": data.hex(), "messages": unpacked, "sections": sections.hex()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,9 @@ struct Found<'a> {
     route: Option<RawValue<'a>>,
 }
 
+/// Longest channel or topic that goes back with a request whose headers are too long to go back whole, in bytes.
+const LONGEST_NAME: usize = 1024;
+
 /// The bytes of a key, to match against.
 const fn bytes(key: HeaderKey<'static>) -> &'static [u8] {
     key.as_str().as_bytes()
@@ -127,6 +130,21 @@ impl<'a> Facts<'a> {
             is_optional: flag(found.optional, HeaderKey::OPTIONAL)?,
             route: Route::of(found.route),
         })
+    }
+
+    /// Headers that say of a request which one it was, and no more: where it was to go, and on which channel and topic.
+    #[must_use]
+    pub fn essential(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderKey::DESTINATION, self.destination);
+        headers.insert(HeaderKey::ORIGIN, self.origin);
+        headers.insert(HeaderKey::MSG_TYPE, self.message_type.as_str());
+        for (key, text) in [(HeaderKey::CHANNEL, self.channel), (HeaderKey::TOPIC, self.topic)] {
+            if text.len() <= LONGEST_NAME {
+                headers.insert(key, text);
+            }
+        }
+        headers
     }
 
     /// Whether this is a request.

@@ -393,9 +393,15 @@ impl Exchange {
         };
         let mut headers = reply.headers.clone();
         set_outcome(&mut headers, &reply);
-        let encoding = reply.body.encoding();
-        let mut message = Message::returned(headers, &original.headers, &head, reply.body.into_payload(), now);
+        let (encoding, payload) = (reply.body.encoding(), reply.body.into_payload());
+        let mut message = Message::returned(headers.clone(), &original.headers, &head, payload.clone(), now);
         message.finish(encoding, now);
+        if matches!(self.check_size(&message), Err(Failure::Unsendable(_))) {
+            // They filled a frame by themselves. The origin needs of them what says which request this was.
+            let known = facts.essential();
+            message = Message::returned(headers, &known, &head, payload, now);
+            message.finish(encoding, now);
+        }
         let label = self.label(RETURN, facts.channel, facts.topic);
         if let Err(failure) = self.transmit(&arrival.from, message, label) {
             debug!(to = %facts.origin, %failure, "a request could not be sent back");

@@ -9,7 +9,7 @@ use super::{ConnectionId, Event, Node, NodeConfig, Transmit};
 use crate::address::FqcnBuf;
 use crate::filter::Filters;
 use crate::frame::{EncodedFrame, Frame};
-use crate::headers::HeaderLimits;
+use crate::headers::{HeaderLimits, HeaderMap};
 use crate::identity::{ConnectionFacts, Side};
 use crate::link::{CloseReason, LinkConfig};
 use crate::message::Message;
@@ -203,6 +203,24 @@ fn replies_and_messages_without_a_reply_that_are_not_taken_are_told_to_the_owner
     two.handle_undelivered(NOW, frame);
     assert!(two.poll_transmit().is_none());
     let Some(Event::NotTaken { failure: Failure::Disconnected { .. }, .. }) = two.poll_event() else { panic!() };
+}
+
+#[test]
+fn a_request_whose_headers_fill_a_frame_comes_back_without_those_of_the_application() {
+    let (mut relay, [mut one, _]) = relay();
+    let mut headers = HeaderMap::new();
+    headers.insert("filling", "x".repeat(64_900).as_str());
+    let full = request(1).with_headers(headers);
+    let target = FqcnBuf::parse("site-3").unwrap();
+    one.exchange_mut().send_request(NOW, core::slice::from_ref(&target), &full).unwrap();
+    while carry(&mut one, &mut relay, NOW) || carry(&mut relay, &mut one, NOW) {}
+    let back = outcome_of(one.poll_event().unwrap()).unwrap();
+    assert_eq!(back.facts().unwrap().message_type, MessageType::RETURN);
+    let original = back.headers.map(HeaderKey::ORIGINAL_HEADERS, &HeaderLimits::default()).unwrap().unwrap();
+    let text = |key: HeaderKey<'_>| original.text(key).unwrap();
+    assert_eq!(text(HeaderKey::DESTINATION), Some(target.as_str()));
+    assert_eq!((text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC)), (Some("c"), Some("t")));
+    assert!(!original.contains("filling"));
 }
 
 #[test]

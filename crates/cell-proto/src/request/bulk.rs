@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use fedcell_auth::UnixTime;
+use fedcell_fobs::Value;
 use fedcell_fobs::msgpack::{self, Head};
 use fedcell_protocol_defs::cell::{BulkKey, HeaderKey};
 use fedcell_protocol_defs::fobs::{SectionLayout, SectionMarker};
@@ -29,8 +30,9 @@ pub enum BulkError {
     /// The payload is not one FOBS document with a list of maps.
     #[error("the payload of the bulk is not a list of messages")]
     Malformed,
-    /// Values were set aside in sections of their own; bulks are for small messages.
-    #[error("the bulk has values outside of its main section")]
+    /// Payloads were set aside in sections of their own, as the reference does with those of 10 MB and more, and these
+    /// sections cannot be read.
+    #[error("the bulk has values outside of its main section that cannot be read")]
     OutOfLine,
     /// The headers of a message inside are none.
     #[error("the headers of a message in the bulk are no header map")]
@@ -44,20 +46,22 @@ pub enum BulkError {
 /// [`BulkError`]; nothing of the bulk should be handled then.
 pub fn unbundle(bulk: &Message) -> Result<Vec<Message>, BulkError> {
     let document = bulk.payload.clone().into_bytes();
-    let body = main_section(&document)?;
+    let (body, outside) = main_section(&document)?;
     let (Head::Array(count), mut rest) = msgpack::head(&body).ok_or(BulkError::Malformed)? else {
         return Err(BulkError::Malformed);
     };
     let mut messages = Vec::new();
+    let mut outside = outside.as_ref().and_then(Value::items).into_iter().flatten();
     for _ in 0..count {
         let item;
         (item, rest) = split(rest)?;
-        messages.push(unpack(&body, item, &bulk.headers)?);
+        messages.push(unpack(&body, item, outside.next().as_deref(), &bulk.headers)?);
     }
     if rest.is_empty() { Ok(messages) } else { Err(BulkError::Malformed) }
 }
 
-fn unpack(body: &Bytes, item: &[u8], over: &HeaderMap) -> Result<Message, BulkError> {
+/// One message; `whole` is the same with everything in its place that lies in other sections.
+fn unpack(body: &Bytes, item: &[u8], whole: Option<&Value>, over: &HeaderMap) -> Result<Message, BulkError> {
     let (mut channel, mut topic, mut message) = (None, None, None);
     each_entry(item, |key, value| {
         match BulkKey::new(key) {
@@ -77,7 +81,10 @@ fn unpack(body: &Bytes, item: &[u8], over: &HeaderMap) -> Result<Message, BulkEr
             BulkKey::HEADERS if !matches!(msgpack::head(value), Some((Head::Null, _))) => {
                 headers = HeaderMap::decode(body.slice_ref(value), &HeaderLimits::default())?;
             }
-            BulkKey::PAYLOAD => payload = bytes_of(body, value).ok_or(BulkError::Malformed)?,
+            BulkKey::PAYLOAD => {
+                let inline = bytes_of(body, value);
+                payload = inline.or_else(|| outside_of(whole?)).ok_or(BulkError::Malformed)?;
+            }
             _ => {}
         }
         Ok(())
@@ -92,20 +99,40 @@ fn unpack(body: &Bytes, item: &[u8], over: &HeaderMap) -> Result<Message, BulkEr
     Ok(Message::new(headers, payload))
 }
 
-/// The body of the only section of a FOBS document.
-fn main_section(document: &Bytes) -> Result<Bytes, BulkError> {
+/// The body of the main section of a FOBS document, and the whole object if it has other sections too.
+fn main_section(document: &Bytes) -> Result<(Bytes, Option<Value>), BulkError> {
     let marker = document.get(SectionLayout::MARKER_OFFSET).ok_or(BulkError::Malformed)?;
     if SectionMarker::new(*marker) != SectionMarker::MAIN || document.len() < SectionLayout::HEADER_SIZE {
         return Err(BulkError::Malformed);
     }
     let size = document.get(SectionLayout::SIZE_OFFSET..).and_then(|rest| rest.first_chunk()).copied();
     let size = size.map(u64::from_be_bytes).and_then(|size| usize::try_from(size).ok()).ok_or(BulkError::Malformed)?;
-    let body = document.slice(SectionLayout::HEADER_SIZE..);
-    match size.cmp(&body.len()) {
-        core::cmp::Ordering::Equal => Ok(body),
-        core::cmp::Ordering::Less => Err(BulkError::OutOfLine),
-        core::cmp::Ordering::Greater => Err(BulkError::Malformed),
+    let mut body = document.slice(SectionLayout::HEADER_SIZE..);
+    if size > body.len() {
+        return Err(BulkError::Malformed);
     }
+    if size == body.len() {
+        return Ok((body, None));
+    }
+    body.truncate(size);
+    let whole = fedcell_fobs::decode(core::slice::from_ref(document)).map_err(|_| BulkError::OutOfLine)?;
+    Ok((body, Some(whole)))
+}
+
+/// The payload of a message of which parts lie in other sections.
+fn outside_of(item: &Value) -> Option<Payload> {
+    let message = item.as_map()?.get(BulkKey::MESSAGE.as_str())?.as_map()?;
+    let payload = message.get(BulkKey::PAYLOAD.as_str())?;
+    let mut segments = Payload::empty();
+    let mut add = |value: &Value| {
+        value.as_blob()?.segments().iter().for_each(|segment| segments.push(segment.clone()));
+        Some(())
+    };
+    match payload.items() {
+        Some(items) => items.into_iter().try_for_each(|item| add(&item))?,
+        None => add(payload)?,
+    }
+    Some(segments)
 }
 
 /// The first value and what follows it.
@@ -254,16 +281,16 @@ fn own_headers(target: &FqcnBuf, message: &Outgoing) -> HeaderMap {
 mod tests {
     use super::*;
     use crate::request::Body;
-    use serde_json::Value;
+    use serde_json::Value as Json;
 
-    fn bytes(hex: &Value) -> Vec<u8> {
+    fn bytes(hex: &Json) -> Vec<u8> {
         let hex = hex.as_str().unwrap();
         (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
     }
 
     #[test]
     fn messages_come_out_as_the_reference_takes_them_out() {
-        let golden: Value = serde_json::from_str(include_str!("../../testdata/bulk.json")).unwrap();
+        let golden: Json = serde_json::from_str(include_str!("../../testdata/bulk.json")).unwrap();
         let mut over = HeaderMap::new();
         over.insert(HeaderKey::ORIGIN, "site-1");
         over.insert(HeaderKey::TOPIC, "bulk");
@@ -284,6 +311,25 @@ mod tests {
     }
 
     #[test]
+    fn payloads_in_sections_of_their_own_are_found() {
+        let golden: Json = serde_json::from_str(include_str!("../../testdata/bulk.json")).unwrap();
+        let whole = bytes(&golden["sections"]);
+        let result = |bytes: Vec<u8>| unbundle(&Message::new(HeaderMap::new(), Payload::from(bytes)));
+        let payloads: Vec<_> =
+            result(whole.clone()).unwrap().into_iter().map(|message| message.payload.into_bytes()).collect();
+        let object = bytes(&golden["messages"][0]["payload"]);
+        assert_eq!(payloads, [b"raw bytes".to_vec(), b"large ".repeat(400), object]);
+        for end in (0..whole.len()).step_by(7) {
+            assert!(result(whole[..end].to_vec()).is_err(), "{end}");
+        }
+        for at in 0..1000 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            let _ = result(damaged);
+        }
+    }
+
+    #[test]
     fn what_goes_in_comes_out() {
         let target = FqcnBuf::server();
         let message = |topic: &str, body| Outgoing::new("channel", topic, body).optional();
@@ -300,7 +346,7 @@ mod tests {
 
     #[test]
     fn damaged_bulks_are_refused() {
-        let golden: Value = serde_json::from_str(include_str!("../../testdata/bulk.json")).unwrap();
+        let golden: Json = serde_json::from_str(include_str!("../../testdata/bulk.json")).unwrap();
         let whole = bytes(&golden["payload"]);
         let result = |bytes: Vec<u8>| unbundle(&Message::new(HeaderMap::new(), Payload::from(bytes)));
         for end in 0..whole.len() {
