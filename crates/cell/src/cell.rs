@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::filter::{Filter, Place};
-use fedcell_cell_proto::node::{DropCounts, ReplyTo};
+use fedcell_cell_proto::node::DropCounts;
 use fedcell_cell_proto::request::{Failure, Outgoing, Reply, RequestId};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -15,10 +15,12 @@ use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::builder::CellBuilder;
 use crate::each::EachDraft;
 use crate::endpoint::{Endpoint, Waiter};
-use crate::error::StartError;
+use crate::error::{RequestError, StartError};
 use crate::events::Events;
 use crate::handler::Handler;
+use crate::reply_to::ReplyTo;
 use crate::request::{BroadcastDraft, FireDraft, RequestDraft, Target};
+use crate::stream::{Desk, StreamDraft, StreamHandler};
 
 /// A running cell. Clones are the same cell.
 ///
@@ -113,12 +115,25 @@ impl Cell {
     /// Registers a handler; either word may be [`Wildcard::ANY`](fedcell_protocol_defs::cell::Wildcard::ANY). It takes
     /// the place of what was registered under exactly these words.
     pub fn handle(&self, channel: impl AsRef<str>, topic: impl AsRef<str>, handler: impl Handler) {
-        self.endpoint.register(channel.as_ref(), topic.as_ref(), Arc::new(handler));
+        self.endpoint.handlers().add(channel.as_ref(), topic.as_ref(), Arc::new(handler));
+    }
+
+    /// Registers a handler that reads streams as they come; either word may be
+    /// [`Wildcard::ANY`](fedcell_protocol_defs::cell::Wildcard::ANY). It goes before a handler of requests, which would
+    /// get the stream when it is complete.
+    pub fn handle_stream(&self, channel: impl AsRef<str>, topic: impl AsRef<str>, handler: impl StreamHandler) {
+        self.endpoint.handlers().add_stream(channel.as_ref(), topic.as_ref(), Arc::new(handler));
+    }
+
+    /// Begins a stream to a cell, which takes it with [`handle_stream`](Self::handle_stream), or with
+    /// [`handle`](Self::handle) as a request without a reply.
+    pub fn open_stream(&self, target: impl Target, channel: impl AsRef<str>, topic: impl AsRef<str>) -> StreamDraft {
+        StreamDraft::new(self.endpoint.clone(), target, channel.as_ref(), topic.as_ref())
     }
 
     /// Takes out the handler registered under exactly these words. Whether there was one.
     pub fn remove_handler(&self, channel: impl AsRef<str>, topic: impl AsRef<str>) -> bool {
-        self.endpoint.unregister(channel.as_ref(), topic.as_ref())
+        self.endpoint.handlers().remove(channel.as_ref(), topic.as_ref())
     }
 
     /// Adds a filter behind those that stand there for exactly these words.
@@ -139,12 +154,12 @@ impl Cell {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the reply cannot go out now.
+    /// [`RequestError`] if the reply cannot go out now.
     ///
     /// # Cancel safety
     ///
     /// The reply is sent by the first poll; the rest is a wait while the connection has more to send than it should.
-    pub async fn reply(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
+    pub async fn reply(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), RequestError> {
         self.endpoint.answer(reply_to, reply).await
     }
 
@@ -237,7 +252,15 @@ impl Cell {
     /// Requests of this cell that have neither a reply nor an end yet.
     #[must_use]
     pub fn waiting_requests(&self) -> usize {
-        self.endpoint.inspect(|node| node.exchange().pending_requests())
+        let streamed = self.endpoint.inspect_streams(Desk::open_calls);
+        streamed + self.endpoint.inspect(|node| node.exchange().pending_requests())
+    }
+
+    /// Streams that go out and streams that come in now, and the bytes of those that are being collected for handlers and
+    /// callers.
+    #[must_use]
+    pub fn streams(&self) -> (usize, usize, u64) {
+        self.endpoint.inspect_streams(Desk::counts)
     }
 
     /// Connections of peers that are not known yet, and how many of them had to give way to others so far.
@@ -269,6 +292,8 @@ impl Cell {
     pub async fn shutdown(&self) {
         let limits = self.endpoint.limits();
         self.endpoint.backbone().remove(|_| true);
+        // Neighbours that know of the goodbye acknowledge nothing any more.
+        let _ = timeout(limits.drain, self.endpoint.streams_sent()).await;
         let (sender, receiver) = oneshot::channel();
         let (is_said, _) = self.endpoint.drive(|core, now| {
             let id = core.node.exchange_mut().goodbye(now);

@@ -2,9 +2,13 @@
 
 use std::io;
 
-use fedcell_cell_proto::address::FqcnError;
+use core::time::Duration;
+
+use fedcell_cell_proto::address::{FqcnBuf, FqcnError};
 use fedcell_cell_proto::headers::HeaderError;
 use fedcell_cell_proto::request::{Failure, Refused};
+use fedcell_cell_proto::stream::StreamError;
+use fedcell_cell_proto::stream::call::CallPhase;
 use fedcell_protocol_defs::cell::ReturnCode;
 
 use crate::security::SecurityError;
@@ -97,6 +101,25 @@ pub enum RequestError {
     /// No reply, for a reason that lies between here and the target.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The stream of the request or of its reply has failed.
+    #[error("the stream of a request to {target} failed")]
+    Stream {
+        /// The cell that was asked.
+        target: FqcnBuf,
+        /// Why.
+        #[source]
+        error: StreamError,
+    },
+    /// A streamed request has made no progress for as long as its caller was patient.
+    #[error("{} for {} s", stalled(*.phase, .target), .idle.as_secs_f64())]
+    Stalled {
+        /// The cell that was asked.
+        target: FqcnBuf,
+        /// What was waited for.
+        phase: CallPhase,
+        /// Time without any progress.
+        idle: Duration,
+    },
     /// The target answered, and says that it did not do what was asked.
     #[error("the target answered {code}{}{}", if .text.is_empty() { "" } else { ": " }, .text)]
     Answered {
@@ -110,6 +133,15 @@ pub enum RequestError {
     Stopped,
 }
 
+/// Who has stalled, and doing what.
+fn stalled(phase: CallPhase, target: &FqcnBuf) -> String {
+    match phase {
+        CallPhase::Sending => format!("{target}, or a cell on the way to it, took nothing of the request"),
+        CallPhase::Receiving => format!("{target}, or a cell on the way from it, sent nothing more of its reply"),
+        _ => format!("{target} gave no reply"),
+    }
+}
+
 impl RequestError {
     /// The return code of the wire for it; every error has one.
     #[must_use]
@@ -119,6 +151,8 @@ impl RequestError {
             Self::Refused(_) => ReturnCode::SERVICE_UNAVAILABLE,
             Self::Body(_) => ReturnCode::INVALID_REQUEST,
             Self::Failed(failure) => failure.return_code(),
+            Self::Stream { error, .. } => error.return_code(),
+            Self::Stalled { .. } => ReturnCode::TIMEOUT,
             Self::Answered { code, .. } => ReturnCode::new(code),
             Self::Stopped => ReturnCode::COMM_ERROR,
         }
@@ -131,6 +165,7 @@ impl RequestError {
             Self::Target(_) | Self::Refused(_) | Self::Body(_) | Self::Stopped => Fault::Caller,
             Self::Failed(Failure::TooBig { .. } | Failure::Unsendable(_)) => Fault::Caller,
             Self::Failed(_) => Fault::Local,
+            Self::Stream { .. } | Self::Stalled { .. } => Fault::Peer,
             Self::Answered { .. } => Fault::Peer,
         }
     }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::message::{Message, Payload};
-use fedcell_cell_proto::node::ReplyTo;
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, PayloadEncoding, ReturnCode};
 
 use crate::cell::Cell;
 use crate::error::BodyError;
+use crate::reply_to::ReplyTo;
 
 /// A request that arrived at this cell.
 #[derive(Debug)]
@@ -51,6 +51,12 @@ impl Request {
     #[must_use]
     pub fn topic(&self) -> &str {
         self.reply_to.topic()
+    }
+
+    /// Whether the request came as a stream, and its reply goes as one. To the handler it makes no difference.
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        self.reply_to.is_streamed()
     }
 
     /// Whether the origin waits for a reply. If not, what the handler answers is dropped.
@@ -218,6 +224,11 @@ impl HandlerError {
     #[must_use]
     pub const fn code(&self) -> ReturnCode<'static> {
         self.code
+    }
+
+    /// What the sender of a stream is told.
+    pub(crate) fn told(&self) -> &str {
+        if self.text.is_empty() { self.code.as_str() } else { &self.text }
     }
 
     fn into_reply(self) -> Reply {

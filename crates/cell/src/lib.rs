@@ -17,9 +17,11 @@ mod handler;
 mod limits;
 pub mod network;
 mod random;
+mod reply_to;
 pub mod request;
 mod sealing;
 pub mod security;
+pub mod stream;
 
 pub use backbone::{ConnectorInfo, ConnectorUse, PeerNameCheck};
 pub use builder::CellBuilder;
@@ -30,6 +32,7 @@ pub use events::{CellEvent, Events};
 pub use handler::{Answer, Handler, HandlerError, HandlerFuture, Request, fobs_body};
 pub use limits::Limits;
 pub use random::SystemRandom;
+pub use reply_to::ReplyTo;
 pub use request::{BroadcastDraft, Draft, FireDraft, RequestDraft, Response, Target};
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use fedcell_cell_proto::frame::FrameLimits;
+use fedcell_cell_proto::stream::StreamConfig;
 use fedcell_protocol_defs::cell::CellLimit;
 use fedcell_protocol_defs::frame::LinkDefaults;
+use fedcell_protocol_defs::stream::Defaults;
 
 /// Bounds and waiting times of one cell, with the defaults in their documentation.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,9 @@ pub struct Limits {
     pub dial: Duration,
     /// Bytes that wait to leave on one connection before senders wait. Default 16 MiB.
     pub outgoing_soft: usize,
+    /// Bytes of streams of others that wait to leave on one connection before the connections that bring them are read
+    /// more slowly. Default 4 MiB.
+    pub passing_soft: usize,
     /// Bytes that wait to leave on one connection before no more frames are taken: a request of this cell fails then, one
     /// of others is sent back. Default 128 MiB, which hardly anything but messages passed on for others can reach.
     pub outgoing_hard: usize,
@@ -35,6 +40,13 @@ pub struct Limits {
     /// How often the certificate of a connected peer is verified again, and in any case when its time is over. Default
     /// 600 s.
     pub certificate_recheck: Duration,
+    /// Largest request or reply that is collected from a stream, in bytes. Default 4 GiB, as in the reference.
+    pub blob_size: u64,
+    /// Bytes of all requests and replies that are being collected from streams. Default 16 GiB; what goes beyond is
+    /// refused.
+    pub blobs_total: u64,
+    /// Chunks, windows, waiting times and bounds of streams.
+    pub streams: StreamConfig,
     /// Handlers that run at a time, in the whole cell. Default 1024.
     pub handlers: usize,
     /// Requests of one neighbour that wait for their handler before no more are read. Default 16 384.
@@ -57,11 +69,15 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             dial: Duration::from_secs(10),
             outgoing_soft: 16 * MIB,
+            passing_soft: 4 * MIB,
             outgoing_hard: 128 * MIB,
             outgoing_total: 512 * MIB,
             send_stall: Duration::from_secs_f64(LinkDefaults::SEND_TIMEOUT),
             patience: Duration::from_secs(5),
             certificate_recheck: Duration::from_secs(600),
+            blob_size: Defaults::MAX_BLOB_SIZE,
+            blobs_total: 4 * Defaults::MAX_BLOB_SIZE,
+            streams: StreamConfig::default(),
             handlers: 1024,
             waiting_requests: 16_384,
             waiting_bytes: 64 * MIB,

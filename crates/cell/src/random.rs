@@ -34,6 +34,13 @@ impl SystemRandom {
         f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
     }
 
+    /// Microseconds within a second.
+    pub(crate) fn micros(&mut self) -> u128 {
+        let mut bytes = [0; 4];
+        self.take(&mut bytes);
+        u128::from(u32::from_le_bytes(bytes) % 1_000_000)
+    }
+
     fn take(&mut self, wanted: &mut [u8]) {
         if wanted.len() > BLOCK {
             fetch(wanted);

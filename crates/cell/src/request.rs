@@ -8,6 +8,7 @@ use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
 use fedcell_cell_proto::message::{Message, Payload};
 use fedcell_cell_proto::request::{Body, Failure, Outgoing, RequestId};
+use fedcell_cell_proto::stream::call;
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode};
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::endpoint::{Endpoint, Waiter};
 use crate::error::{BodyError, RequestError};
 use crate::handler::{decode, fobs_body};
+use crate::stream::{Calling, ResponseReader};
 
 /// The address of a cell in any form: text is parsed, a parsed one is taken as it is.
 pub trait Target {
@@ -84,12 +86,31 @@ pub type BroadcastDraft = Draft<kind::Many>;
 /// A message without a reply, not sent yet.
 pub type FireDraft = Draft<kind::Fire>;
 
+/// How long each phase of a streamed request may pass without progress if its caller does not say.
+const STREAMED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// In which form a request and its reply travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As the reference decides.
+    ByChannel,
+    Message,
+    Stream,
+}
+
 /// Something that is to be sent. Nothing happens before `send` is awaited.
+///
+/// It travels as one message or as a stream, and its reply in the same form: by default the channel decides, as in the
+/// reference ([`is_streamed`](fedcell_cell_proto::stream::call::is_streamed)). A stream is for payloads of any size, keeps
+/// out of the way of others, and ends by lack of progress; a message is for what is small and urgent.
 #[must_use = "nothing is sent before `send` is awaited"]
 pub struct Draft<K> {
     endpoint: Endpoint,
     targets: Result<Vec<FqcnBuf>, RequestError>,
     outgoing: Outgoing,
+    form: Form,
+    /// What the caller said.
+    timeout: Option<Duration>,
     kind: core::marker::PhantomData<K>,
 }
 
@@ -105,7 +126,31 @@ impl<K> Draft<K> {
             endpoint,
             targets,
             outgoing: Outgoing::new(channel, topic, Body::none()),
+            form: Form::ByChannel,
+            timeout: None,
             kind: core::marker::PhantomData,
+        }
+    }
+
+    /// Sends it as one message, whatever the channel.
+    pub const fn direct(mut self) -> Self {
+        self.form = Form::Message;
+        self
+    }
+
+    /// Sends it as a stream, whatever the channel.
+    pub const fn streamed(mut self) -> Self {
+        self.form = Form::Stream;
+        self
+    }
+
+    /// Whether it will be sent as a stream.
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        match self.form {
+            Form::ByChannel => call::is_streamed(&self.outgoing.channel),
+            Form::Message => false,
+            Form::Stream => true,
         }
     }
 
@@ -160,6 +205,17 @@ impl<K> Draft<K> {
     }
 }
 
+impl<K> Draft<K> {
+    fn into_calling(self) -> Calling {
+        Calling { endpoint: self.endpoint, outgoing: self.outgoing, timeout: self.timeout.unwrap_or(STREAMED_TIMEOUT) }
+    }
+}
+
+/// The target of a request to one cell.
+fn only(mut targets: Vec<FqcnBuf>) -> Result<FqcnBuf, RequestError> {
+    targets.pop().ok_or(RequestError::Stopped)
+}
+
 impl<K> fmt::Debug for Draft<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")
@@ -205,10 +261,34 @@ impl Drop for Waiting<'_> {
 }
 
 impl Draft<kind::One> {
-    /// Sets how long to wait for the reply. Default 3600 s.
+    /// Sets how long to wait: as a message, for the reply, by default 3600 s; as a stream, in each of three phases
+    /// (sending, waiting for the reply, receiving it) without any progress, by default 10 s, as in the reference.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.outgoing.timeout = timeout;
+        self.timeout = Some(timeout);
         self
+    }
+
+    /// Sends the request and waits for the beginning of the answer, to read the rest as it comes: for answers that are to
+    /// be written somewhere and not to be held in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if there is no answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up: it may have been sent, and its reply is dropped.
+    pub async fn receive(mut self) -> Result<ResponseReader, RequestError> {
+        if self.is_streamed() {
+            let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
+            return self.into_calling().receive(target).await;
+        }
+        let targets = self.targets.as_ref().ok().and_then(|targets| targets.first()).cloned();
+        let response = self.send().await?;
+        // A draft for one cell that was sent had a target.
+        let target = targets.ok_or(RequestError::Stopped)?;
+        Ok(ResponseReader::message(target, response.into_message()))
     }
 
     /// Sends the request and waits for the answer, whatever its return code; [`Response::success`] looks at that.
@@ -219,8 +299,13 @@ impl Draft<kind::One> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the request up: it may have been sent, and its reply is dropped.
-    pub async fn send(self) -> Result<Response, RequestError> {
+    /// Dropping the future gives the request up: it may have been sent, and its reply is dropped. Streams of it end.
+    pub async fn send(mut self) -> Result<Response, RequestError> {
+        if self.is_streamed() {
+            let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
+            let message = self.into_calling().send(target).await?;
+            return Ok(Response { message });
+        }
         let targets = self.targets?;
         let (sender, receiver) = oneshot::channel();
         let (sent, _) = self.endpoint.drive(|core, now| {
@@ -236,9 +321,11 @@ impl Draft<kind::One> {
 }
 
 impl Draft<kind::Many> {
-    /// Sets how long to wait for all replies together. Default 3600 s.
+    /// Sets how long to wait: as messages, for all replies together, by default 3600 s; as streams, for each target as
+    /// for a request to one cell.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.outgoing.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 
@@ -251,7 +338,13 @@ impl Draft<kind::Many> {
     /// # Cancel safety
     ///
     /// As [`Draft::send`] of a request to one cell.
-    pub async fn send(self) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
+    pub async fn send(mut self) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
+        if self.is_streamed() {
+            let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
+            let outcomes = self.into_calling().send_all(targets).await;
+            let response = |outcome: Result<Message, RequestError>| outcome.map(|message| Response { message });
+            return Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect());
+        }
         let targets = self.targets?;
         if targets.is_empty() {
             return Ok(Vec::new());
@@ -270,8 +363,8 @@ impl Draft<kind::Many> {
 }
 
 impl Draft<kind::Fire> {
-    /// Sends the message and waits only while its connection has more to send than it should. Whether it arrives is not
-    /// known.
+    /// Sends the message. As one message, waits only while its connection has more to send than it should; as a stream,
+    /// until all of it has left. Whether it arrives is not known.
     ///
     /// # Errors
     ///
@@ -280,7 +373,11 @@ impl Draft<kind::Fire> {
     /// # Cancel safety
     ///
     /// The message is sent by the first poll; dropping the future later does not take it back.
-    pub async fn send(self) -> Result<(), RequestError> {
+    pub async fn send(mut self) -> Result<(), RequestError> {
+        if self.is_streamed() {
+            let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
+            return self.into_calling().fire(targets).await;
+        }
         let targets = self.targets?;
         let (mut failed, crowded) =
             self.endpoint.drive(|core, now| core.node.exchange_mut().fire(now, &targets, &self.outgoing));

@@ -172,7 +172,7 @@ async fn ping(cell: &Cell, target: &FqcnBuf, count: u32, limit: Duration) -> Res
     let mut times = Vec::new();
     for _ in 0..count {
         let start = Instant::now();
-        let draft = cell.request(target, NetChannel::NET_MANAGER, NetTopic::ECHO).payload(vec![0; PING_SIZE]);
+        let draft = cell.request(target, NetChannel::NET_MANAGER, NetTopic::ECHO).direct().payload(vec![0; PING_SIZE]);
         draft.timeout(limit).send().await?.success()?;
         times.push(start.elapsed());
     }

@@ -137,7 +137,7 @@ impl Plan {
     }
 
     async fn send(&self, cell: &Cell) -> Result<Vec<Outcome>, RequestError> {
-        let draft = cell.broadcast(self.targets.iter(), &self.channel, &self.topic).body(self.body.clone());
+        let draft = cell.broadcast(self.targets.iter(), &self.channel, &self.topic).direct().body(self.body.clone());
         draft.timeout(self.limit).secure(self.secure).send().await
     }
 }

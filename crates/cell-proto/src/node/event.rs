@@ -37,6 +37,20 @@ impl Class {
             Self::Message
         }
     }
+
+    /// The class of this message, of which the class by channel and topic is this. A small stream of one chunk has no
+    /// order to keep with others and delays nobody: it travels with the messages.
+    pub(super) fn refined(self, message: &Message) -> Self {
+        let integer = |key: stream::HeaderKey<'_>| message.headers.integer(key).ok().flatten();
+        let is_lone = self == Self::Bulk
+            && message.payload.len() <= Self::SMALL
+            && integer(stream::HeaderKey::SEQUENCE) == Some(0)
+            && integer(stream::HeaderKey::DATA_TYPE) == Some(i64::from(stream::DataType::FINAL.get()));
+        if is_lone { Self::Message } else { self }
+    }
+
+    /// Largest stream of one chunk that travels with the messages, in bytes.
+    pub const SMALL: usize = 64 * 1024;
 }
 
 /// Something that has happened to a cell.
@@ -178,4 +192,31 @@ pub struct Outbound {
     pub message: Message,
     /// How urgent it is.
     pub class: Class,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::HeaderMap;
+
+    #[track_caller]
+    fn check(topic: stream::Topic<'_>, sequence: i64, kind: stream::DataType, size: usize, expected: Class) {
+        let mut headers = HeaderMap::new();
+        headers.insert(stream::HeaderKey::SEQUENCE, sequence);
+        headers.insert(stream::HeaderKey::DATA_TYPE, i64::from(kind.get()));
+        let message = Message { headers, payload: vec![0; size].into() };
+        let class = Class::of(stream::Channel::STREAM.as_str(), topic.as_str());
+        assert_eq!(class.refined(&message), expected, "{kind:?} {sequence} with {size} bytes");
+    }
+
+    #[test]
+    fn only_a_small_stream_of_one_chunk_travels_with_the_messages() {
+        use stream::{DataType, Topic};
+        check(Topic::DATA, 0, DataType::FINAL, 0, Class::Message);
+        check(Topic::DATA, 0, DataType::FINAL, Class::SMALL, Class::Message);
+        check(Topic::DATA, 0, DataType::FINAL, Class::SMALL + 1, Class::Bulk);
+        check(Topic::DATA, 0, DataType::CHUNK, 10, Class::Bulk);
+        check(Topic::DATA, 1, DataType::FINAL, 10, Class::Bulk);
+        check(Topic::ACK, 7, DataType::ACK, 0, Class::Message);
+    }
 }

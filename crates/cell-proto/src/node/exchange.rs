@@ -15,7 +15,7 @@ use crate::identity::{AdmittedName, IdentityError, IdentityPolicy, LiveNames, Pe
 use crate::message::Message;
 use crate::request::bulk::BulkQueue;
 use crate::request::{Failure, IdSource, PendingRequests, RequestId};
-use crate::route::Neighbours;
+use crate::route::{Hop, MessageFacts, Neighbours, next_hop};
 use crate::stats::{CellStats, Traffic};
 
 /// The messages of one cell.
@@ -244,6 +244,16 @@ impl Exchange {
         &self.config.limits
     }
 
+    /// The connection that a message of this cell to `target` would take now. None if the target cannot be reached, or
+    /// is this cell.
+    #[must_use]
+    pub fn carrier(&self, target: Fqcn<'_>) -> Option<ConnectionId> {
+        match next_hop(self.address(), self, target, &MessageFacts::FRESH) {
+            Ok(Hop::Neighbour(next)) => self.live.holder(next.as_str()),
+            _ => None,
+        }
+    }
+
     /// Counts a message that was dropped before it came here.
     pub(super) const fn note_malformed(&mut self) {
         self.drops.malformed += 1;
@@ -271,6 +281,7 @@ impl Exchange {
         let Some(connection) = self.live.holder(next.as_str()) else {
             return Err(Failure::Disconnected { neighbour: next.clone() });
         };
+        let class = class.refined(&message);
         if let Some(traffic) = self.neighbours.get_mut(next) {
             traffic.messages_out += 1;
             traffic.bytes_out += message.payload.len() as u64;

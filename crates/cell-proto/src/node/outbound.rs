@@ -190,13 +190,18 @@ impl Exchange {
         next_hop(self.address(), self, target, &MessageFacts::FRESH).is_ok()
     }
 
+    /// An id that no other request has.
+    pub fn fresh_id(&mut self) -> RequestId {
+        RequestId::from_random(self.ids.next_bytes())
+    }
+
     fn register(
         &mut self,
         now: UnixTime,
         timeout: Duration,
         targets: impl IntoIterator<Item = FqcnBuf>,
     ) -> Result<RequestId, Refused> {
-        let id = RequestId::from_random(self.ids.next_bytes());
+        let id = self.fresh_id();
         self.pending.register(&id, now, timeout, targets)?;
         Ok(id)
     }

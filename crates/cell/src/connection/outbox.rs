@@ -2,6 +2,9 @@
 //!
 //! Who may write is a thing that is handed around, the [`Pen`]: while the writer sleeps it lies here, and whoever queues a
 //! frame takes it and writes at once. That saves the change to the writer's task for messages that come one by one.
+//!
+//! Bulk comes from two sides: chunks of this cell's own streams, which are made only when there is room for them, and
+//! chunks that the cell passes on. They take turns, so that neither starves the other.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -31,6 +34,10 @@ pub(super) const DENSE: Duration = Duration::from_micros(15);
 /// Control frames that may wait. A peer that asks for heartbeats and takes no answer gets no more than these.
 const CONTROL_FRAMES: usize = 1024;
 
+/// Bytes of this cell's own streams that wait at most before no more chunks are made: enough for the next write to be
+/// there while one is going on, little enough for many streams to take turns.
+const STREAMS_AHEAD: usize = 1024 * 1024;
+
 /// What kind of frame it is, which decides what it may overtake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -38,8 +45,10 @@ pub(crate) enum Class {
     Control,
     /// Messages, in the order in which they were sent.
     Message,
-    /// Pieces of streams, which carry their own order: after messages.
+    /// Pieces of streams that are passed on, which carry their own order: after messages.
     Bulk,
+    /// Pieces of this cell's own streams: after messages, taking turns with those that are passed on.
+    Stream,
 }
 
 /// Bounds of one queue.
@@ -47,6 +56,8 @@ pub(crate) enum Class {
 pub(crate) struct OutboxLimits {
     /// From here on senders wait.
     pub(crate) soft: usize,
+    /// The same for chunks of streams that are passed on.
+    pub(crate) soft_bulk: usize,
     /// From here on frames are refused.
     pub(crate) hard: usize,
 }
@@ -64,7 +75,12 @@ pub(crate) enum Refused {
 struct Queues {
     control: VecDeque<EncodedFrame>,
     messages: VecDeque<EncodedFrame>,
-    bulk: VecDeque<EncodedFrame>,
+    bulk: Queue,
+    streams: Queue,
+    /// Whose turn it is among the two kinds of bulk.
+    is_turn_of_streams: bool,
+    /// Somebody would have made a chunk and found no room.
+    is_chunk_held: bool,
     /// Bytes queued or being written.
     bytes: usize,
     /// Bytes that wait in the node for this connection to settle.
@@ -85,7 +101,49 @@ struct Queues {
 
 impl Queues {
     fn frames(&self) -> usize {
-        self.control.len() + self.messages.len() + self.bulk.len()
+        self.control.len() + self.messages.len() + self.bulk.frames.len() + self.streams.frames.len()
+    }
+
+    const fn has_room_for_chunk(&self) -> bool {
+        self.is_closed || self.streams.bytes < STREAMS_AHEAD
+    }
+
+    /// There is room again for a chunk that was held back.
+    const fn is_chunk_due(&self) -> bool {
+        self.is_chunk_held && self.has_room_for_chunk()
+    }
+
+    /// The next piece of bulk: of the two kinds in turn, if there are both.
+    fn pop_bulk(&mut self) -> Option<EncodedFrame> {
+        let is_turn_of_streams = self.is_turn_of_streams;
+        self.is_turn_of_streams = !is_turn_of_streams;
+        let (first, second) =
+            if is_turn_of_streams { (&mut self.streams, &mut self.bulk) } else { (&mut self.bulk, &mut self.streams) };
+        first.pop().or_else(|| second.pop())
+    }
+}
+
+/// Frames with the sum of their sizes.
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<EncodedFrame>,
+    bytes: usize,
+}
+
+impl Queue {
+    fn push(&mut self, frame: EncodedFrame, size: usize) {
+        self.bytes += size;
+        self.frames.push_back(frame);
+    }
+
+    fn pop(&mut self) -> Option<EncodedFrame> {
+        let frame = self.frames.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(frame.remaining());
+        Some(frame)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -115,7 +173,10 @@ impl Outbox {
         let queues = Queues {
             control: VecDeque::new(),
             messages: VecDeque::new(),
-            bulk: VecDeque::new(),
+            bulk: Queue::default(),
+            streams: Queue::default(),
+            is_turn_of_streams: false,
+            is_chunk_held: false,
             bytes: 0,
             held: 0,
             oversize: 0,
@@ -143,7 +204,7 @@ impl Outbox {
         }
         let is_full = match class {
             Class::Control => queues.control.len() >= CONTROL_FRAMES,
-            Class::Message | Class::Bulk => {
+            Class::Message | Class::Bulk | Class::Stream => {
                 let most = self.limits.hard.saturating_add(queues.oversize);
                 queues.bytes != 0 && (queues.bytes.saturating_add(size) > most || !self.budget.has_room(size))
             }
@@ -157,13 +218,18 @@ impl Outbox {
         }
         queues.bytes += size;
         self.budget.take(size);
-        let is_crowded = queues.bytes.saturating_add(queues.held) > self.limits.soft;
         match class {
             Class::Control => queues.control.push_back(frame),
             Class::Message => queues.messages.push_back(frame),
-            Class::Bulk => queues.bulk.push_back(frame),
+            Class::Bulk => queues.bulk.push(frame, size),
+            Class::Stream => queues.streams.push(frame, size),
         }
-        Ok(is_crowded)
+        Ok(match class {
+            Class::Bulk => self.is_over(&queues),
+            Class::Control | Class::Message => self.is_over_by_messages(&queues),
+            // There was room for it.
+            Class::Stream => false,
+        })
     }
 
     /// Sees to it that what was queued leaves: at once if the connection takes it, otherwise by the writer. To be called
@@ -210,7 +276,7 @@ impl Outbox {
             queues.moved_at = now;
         }
         let freed = self.took(&mut queues, wrote.bytes);
-        let is_more = !wrote.is_done || queues.is_closed || queues.frames() > 0;
+        let is_more = !wrote.is_done || queues.is_closed || queues.frames() > 0 || queues.is_chunk_due();
         let wake = is_more && core::mem::take(&mut queues.is_writer_idle);
         drop(queues);
         if freed {
@@ -233,7 +299,7 @@ impl Outbox {
     /// Puts the pen down and lets the writer sleep, unless there is something to write: then it keeps the pen.
     pub(super) fn put_pen(&self, pen: Pen) -> Option<Pen> {
         let mut queues = self.lock();
-        if queues.is_closed || queues.frames() > 0 {
+        if queues.is_closed || queues.frames() > 0 || queues.is_chunk_due() {
             return Some(pen);
         }
         queues.pen = Some(pen);
@@ -252,7 +318,7 @@ impl Outbox {
         let before = core::mem::replace(&mut queues.held, bytes);
         self.budget.take(bytes.saturating_sub(before));
         self.budget.give(before.saturating_sub(bytes));
-        let is_crowded = !queues.is_closed && queues.bytes.saturating_add(bytes) > self.limits.soft;
+        let is_crowded = !queues.is_closed && self.is_over(&queues);
         drop(queues);
         if before > 0 && !is_crowded {
             self.drained.notify_waiters();
@@ -260,19 +326,61 @@ impl Outbox {
         is_crowded
     }
 
+    const fn is_over(&self, queues: &Queues) -> bool {
+        self.is_over_by_messages(queues) || queues.bulk.bytes > self.limits.soft_bulk
+    }
+
+    /// The same without chunks, of which some always wait on a busy connection.
+    const fn is_over_by_messages(&self, queues: &Queues) -> bool {
+        let chunks = queues.bulk.bytes.saturating_add(queues.streams.bytes);
+        queues.bytes.saturating_add(queues.held).saturating_sub(chunks) > self.limits.soft
+    }
+
+    /// Whether a chunk of this cell's own streams is welcome. If not, [`take_chunk_due`](Self::take_chunk_due) says once
+    /// when one is.
+    pub(crate) fn has_room_for_chunk(&self) -> bool {
+        let mut queues = self.lock();
+        let has_room = queues.has_room_for_chunk();
+        queues.is_chunk_held |= !has_room;
+        has_room
+    }
+
+    /// Whether there is room again for a chunk that was held back. Says so once.
+    pub(super) fn take_chunk_due(&self) -> bool {
+        let mut queues = self.lock();
+        let is_due = queues.is_chunk_due();
+        queues.is_chunk_held &= !is_due;
+        is_due
+    }
+
     /// Whether senders ought to wait.
     pub(crate) fn is_crowded(&self) -> bool {
         let queues = self.lock();
-        queues.bytes.saturating_add(queues.held) > self.limits.soft && !queues.is_closed
+        self.is_over(&queues) && !queues.is_closed
+    }
+
+    /// Whether a peer gets more than it takes, apart from chunks of streams.
+    pub(crate) fn is_flooded(&self) -> bool {
+        let queues = self.lock();
+        self.is_over_by_messages(&queues) && !queues.is_closed
     }
 
     /// Waits until senders need not wait, or the connection is closed.
     pub(crate) async fn room(&self) {
+        self.wait_while(Self::is_crowded).await;
+    }
+
+    /// Waits until the queue is not [flooded](Self::is_flooded) any more.
+    pub(crate) async fn room_for_messages(&self) {
+        self.wait_while(Self::is_flooded).await;
+    }
+
+    async fn wait_while(&self, is_full: impl Fn(&Self) -> bool) {
         loop {
             let drained = self.drained.notified();
             tokio::pin!(drained);
             drained.as_mut().enable();
-            if !self.is_crowded() {
+            if !is_full(self) {
                 return;
             }
             drained.await;
@@ -295,10 +403,10 @@ impl Outbox {
         let mut queues = self.lock();
         queues.is_closed = true;
         if discard {
-            let Queues { control, messages, bulk, .. } = &mut *queues;
-            for queue in [control, messages, bulk] {
-                queue.clear();
-            }
+            queues.control.clear();
+            queues.messages.clear();
+            queues.bulk.clear();
+            queues.streams.clear();
             self.budget.give(core::mem::take(&mut queues.bytes));
         }
         queues.is_writer_idle = false;
@@ -310,7 +418,11 @@ impl Outbox {
     /// Moves what is to leave next into the empty `batch`.
     pub(super) fn next(&self, batch: &mut Batch) -> Next {
         let mut queues = self.lock();
+        let was_crowded = self.is_over(&queues);
         if take(&mut queues, batch) > 0 {
+            if was_crowded && !self.is_over(&queues) {
+                self.drained.notify_waiters();
+            }
             Next::Write
         } else if queues.is_closed {
             Next::Finish
@@ -321,13 +433,14 @@ impl Outbox {
 
     /// `count` bytes have left. Whether there is room now for those who wait for some.
     fn took(&self, queues: &mut Queues, count: usize) -> bool {
+        let (was_crowded, was_flooded) = (self.is_over(queues), self.is_over_by_messages(queues));
         let before = queues.bytes;
         queues.bytes = before.saturating_sub(count);
         self.budget.give(before - queues.bytes);
         if queues.bytes <= self.limits.hard {
             queues.oversize = 0;
         }
-        before > self.limits.soft && queues.bytes <= self.limits.soft
+        was_crowded && !self.is_over(queues) || was_flooded && !self.is_over_by_messages(queues)
     }
 
     /// `count` bytes have left.
@@ -358,16 +471,15 @@ impl Drop for Outbox {
 fn take(queues: &mut Queues, batch: &mut Batch) -> usize {
     let mut bytes = 0_usize;
     let mut frames = 0;
-    let Queues { control, messages, bulk, .. } = queues;
-    'full: for queue in [control, messages, bulk] {
-        while let Some(frame) = queue.pop_front() {
-            bytes = bytes.saturating_add(frame.remaining());
-            frames += 1;
-            batch.push(frame);
-            if bytes >= BATCH_BYTES || frames >= BATCH_FRAMES {
-                break 'full;
-            }
-        }
+    while bytes < BATCH_BYTES && frames < BATCH_FRAMES {
+        let small = queues.control.pop_front().or_else(|| queues.messages.pop_front());
+        let Some(frame) = small.or_else(|| queues.pop_bulk()) else { break };
+        bytes = bytes.saturating_add(frame.remaining());
+        frames += 1;
+        batch.push(frame);
+    }
+    let Queues { control, messages, .. } = queues;
+    for queue in [control, messages] {
         if queue.capacity() > BATCH_FRAMES && queue.is_empty() {
             queue.shrink_to(BATCH_FRAMES);
         }

@@ -17,7 +17,7 @@ use super::times::WriteTimes;
 use super::writer::write_loop;
 use crate::driver::Link;
 
-const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, hard: 4000 };
+const LIMITS: OutboxLimits = OutboxLimits { soft: 1000, soft_bulk: 1000, hard: 4000 };
 
 fn timed() -> Timed {
     Timed { times: Arc::new(WriteTimes::new()), transport: crate::driver::TransportKind::Memory }
@@ -80,10 +80,53 @@ async fn control_leaves_before_messages_before_bulk_and_each_in_order() {
     }
     outbox.close(false);
     let (link, mut far) = pair().await;
-    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed()));
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed(), || {}));
     assert_eq!(receive(&mut far).await, [1, 2, 3, 4, 5, 6]);
     writing.await.unwrap().unwrap();
     assert_eq!(outbox.bytes(), 0);
+}
+
+#[tokio::test]
+async fn own_streams_and_those_of_others_take_turns() {
+    let outbox = Arc::new(Outbox::new(LIMITS, unbounded()));
+    for sequence in 1..4 {
+        outbox.push(Class::Bulk, frame(sequence, b"x")).unwrap();
+        outbox.push(Class::Stream, frame(10 + sequence, b"x")).unwrap();
+    }
+    outbox.push(Class::Bulk, frame(4, b"x")).unwrap();
+    outbox.close(false);
+    let (link, mut far) = pair().await;
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed(), || {}));
+    assert_eq!(receive(&mut far).await, [1, 11, 2, 12, 3, 13, 4]);
+    writing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_chunk_that_was_held_back_is_asked_for_once_there_is_room() {
+    let outbox = Arc::new(Outbox::new(OutboxLimits { hard: usize::MAX, ..LIMITS }, unbounded()));
+    assert!(outbox.has_room_for_chunk());
+    for sequence in 1..3 {
+        outbox.push(Class::Stream, frame(sequence, &[0; 700_000])).unwrap();
+    }
+    assert!(!outbox.has_room_for_chunk());
+    let (link, mut far) = pair().await;
+    let refilled = outbox.clone();
+    // Called for the chunk that was held back, not for the one that it makes itself.
+    let refill = move || {
+        refilled.push(Class::Stream, frame(3, b"x")).unwrap();
+        refilled.close(false);
+    };
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed(), refill));
+    assert_eq!(receive(&mut far).await, [1, 2, 3]);
+    writing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn streams_of_others_crowd_a_queue_sooner_than_messages() {
+    let outbox = Outbox::new(OutboxLimits { soft: 4000, hard: 9000, ..LIMITS }, unbounded());
+    assert!(!outbox.push(Class::Message, frame(1, &[0; 1500])).unwrap());
+    assert!(!outbox.push(Class::Stream, frame(2, &[0; 1500])).unwrap());
+    assert!(outbox.push(Class::Bulk, frame(3, &[0; 990])).unwrap());
 }
 
 #[tokio::test]
@@ -134,7 +177,7 @@ async fn senders_wait_until_the_writer_has_made_room() {
     outbox.push(Class::Message, frame(1, &[0; 2000])).unwrap();
     assert!(outbox.is_crowded());
     let (link, mut far) = pair().await;
-    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed()));
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(5), timed(), || {}));
     outbox.room().await;
     assert!(!outbox.is_crowded());
     outbox.close(false);
@@ -144,11 +187,13 @@ async fn senders_wait_until_the_writer_has_made_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_ends_the_connection() {
-    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }, unbounded()));
+    let bounds = OutboxLimits { soft: 1000, soft_bulk: 1000, hard: usize::MAX };
+    let outbox = Arc::new(Outbox::new(bounds, unbounded()));
     let (near, far) = tokio::io::duplex(4096);
     outbox.push(Class::Message, frame(1, &[0; 100_000])).unwrap();
-    let error =
-        write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed()).await.unwrap_err();
+    let error = write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed(), || {})
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     assert!(matches!(outbox.push(Class::Message, frame(2, b"")), Err(Refused::Closed(_))));
     drop(far);

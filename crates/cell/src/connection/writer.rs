@@ -11,7 +11,8 @@ use super::outbox::{Next, Outbox};
 use super::pen::{Pen, Timed};
 use crate::driver::WriteHalf;
 
-/// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`.
+/// Writes what the outbox holds until it is closed and empty, or the peer takes nothing for `stall`. `refill` is called
+/// when there is room again for a chunk of a stream that was held back.
 ///
 /// On an error the outbox is closed and what it held is forgotten.
 pub(crate) async fn write_loop(
@@ -19,10 +20,11 @@ pub(crate) async fn write_loop(
     outbox: Arc<Outbox>,
     stall: Duration,
     timed: Timed,
+    refill: impl Fn() + Send,
 ) -> io::Result<()> {
     let mut pen = Pen::new(writing, timed);
     let outcome = loop {
-        match drive(&mut pen, &outbox, stall).await {
+        match drive(&mut pen, &outbox, stall, &refill).await {
             Ok(Next::Finish) => break Ok(()),
             Err(error) => break Err(error),
             Ok(_) => {}
@@ -51,11 +53,14 @@ async fn pen_back(outbox: &Outbox) -> Pen {
 }
 
 /// Writes until nothing is queued.
-async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration) -> io::Result<Next> {
+async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration, refill: impl Fn() + Send) -> io::Result<Next> {
     loop {
         // While there is much to send, senders that are ready come first: their frames leave with the same call.
         if pen.has_just_written(Instant::now()) {
             tokio::task::yield_now().await;
+        }
+        if outbox.take_chunk_due() {
+            refill();
         }
         if pen.batch.is_empty() {
             match outbox.next(&mut pen.batch) {

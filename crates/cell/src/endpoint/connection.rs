@@ -47,7 +47,10 @@ impl Receiver for Feed {
         let patience = self.endpoint.limits().patience;
         // A peer that asks without taking the answers is asked to stop here, and not by its handlers: those wait for
         // nobody, since they are few and there for all peers.
-        for outbox in self.crowded.drain(..).chain([self.own.clone()]) {
+        while self.own.is_flooded() && self.own.idle() < patience {
+            let _ = timeout(patience, self.own.room_for_messages()).await;
+        }
+        for outbox in self.crowded.drain(..) {
             while outbox.is_crowded() && outbox.idle() < patience {
                 let _ = timeout(patience, outbox.room()).await;
             }
@@ -73,7 +76,8 @@ impl Endpoint {
     pub(crate) async fn run_connection(&self, link: Link, facts: Facts, slot: Option<Slot>) {
         let limits = self.limits();
         let id = self.next_connection();
-        let bounds = OutboxLimits { soft: limits.outgoing_soft, hard: limits.outgoing_hard };
+        let bounds =
+            OutboxLimits { soft: limits.outgoing_soft, soft_bulk: limits.passing_soft, hard: limits.outgoing_hard };
         let outbox = Arc::new(Outbox::new(bounds, self.inner.budget.clone()));
         let closed = Arc::new(Notify::new());
         let eviction = slot.as_ref().map(Slot::eviction);
@@ -88,8 +92,11 @@ impl Endpoint {
             is_closed: false,
         };
         let timed = Timed { times: self.inner.times.clone(), transport: facts.transport };
-        let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), limits.send_stall, timed));
-        let mut writer = Writer(writing, outbox.clone());
+        let refilled = self.clone();
+        // Whatever the lock is taken for, chunks for which there is room are made.
+        let refill = move || drop(refilled.drive(|_, _| ()));
+        let writing = write_loop(link.writing, outbox.clone(), limits.send_stall, timed, refill);
+        let mut writer = Writer(tokio::spawn(writing), outbox.clone());
         self.drive(|core, now| {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);

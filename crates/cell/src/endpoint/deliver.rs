@@ -7,8 +7,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_cell_proto::node::{ConnectionId, Event, IncomingRequest, ReplyTo};
-use fedcell_cell_proto::request::{Failure, Reply};
+use fedcell_cell_proto::message::Message;
+use fedcell_cell_proto::node::{ConnectionId, Event, IncomingRequest};
+use fedcell_cell_proto::request::Reply;
 use fedcell_protocol_defs::cell::ReturnCode;
 use tokio::time::Instant;
 
@@ -18,24 +19,56 @@ use crate::backbone::{ConnectorUse, Planned};
 use crate::cell::Cell;
 use crate::connection::Outbox;
 use crate::dispatch::{Waiting, Work};
+use crate::error::RequestError;
 use crate::events::CellEvent;
 use crate::handler::{Answer, HandlerFuture, Request};
+use crate::reply_to::ReplyTo;
+use crate::stream::{StreamEffects, StreamReader, StreamedRequest, message_of};
+
+/// A request for a handler, in either form.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// One message.
+    Message(Incoming),
+    /// A stream that has been collected.
+    Stream(StreamedRequest),
+}
 
 /// A request with the cell that it is for, waiting for its handler.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    request: Incoming,
+    request: Asked,
     endpoint: Endpoint,
 }
 
 impl Waiting for Arrived {
     fn size(&self) -> usize {
-        self.request.message.payload.len() + self.request.message.headers.size_hint()
+        let (payload, headers) = match &self.request {
+            Asked::Message(request) => (&request.message.payload, &request.message.headers),
+            Asked::Stream(request) => (&request.payload, request.head.headers()),
+        };
+        payload.len() + headers.size_hint()
     }
 
     fn start(self) -> Work {
         let Self { request, endpoint } = self;
-        Box::pin(endpoint.handle(*request))
+        let (message, reply_to) = request.open();
+        Box::pin(endpoint.handle(message, reply_to))
+    }
+}
+
+impl Asked {
+    /// The request as its handler sees it, and where the reply goes.
+    fn open(self) -> (Message, ReplyTo) {
+        match self {
+            Self::Message(request) => {
+                let IncomingRequest { message, reply_to, .. } = *request;
+                (message, ReplyTo::message(reply_to))
+            }
+            Self::Stream(StreamedRequest { neighbour, head, payload }) => {
+                (message_of(&head, payload), ReplyTo::stream(head, neighbour))
+            }
+        }
     }
 }
 
@@ -44,6 +77,7 @@ impl Endpoint {
         for served in effects.served {
             served.wake();
         }
+        self.deliver_streams(effects.streams);
         for event in effects.told {
             self.tell(event);
         }
@@ -52,20 +86,46 @@ impl Endpoint {
         }
         for (lane, request) in effects.requests {
             if lane.is_refusing() {
-                self.refuse(&request);
+                self.refuse(request);
             } else {
                 lane.push(Arrived { request, endpoint: self.clone() });
             }
         }
     }
 
+    fn deliver_streams(&self, effects: StreamEffects) {
+        for waker in effects.wakers {
+            waker.wake();
+        }
+        for answered in effects.answered {
+            answered.wake();
+        }
+        for (sender, outcome) in effects.fired {
+            // Whoever sent it may have left.
+            let _ = sender.send(outcome);
+        }
+        for (handler, source) in effects.readers {
+            let reader = StreamReader::new(self.clone(), source);
+            let (endpoint, head) = (self.clone(), reader.shared_head());
+            self.spawn(async move {
+                if let Err(error) = handler.call(reader).await {
+                    tracing::debug!(origin = %head.origin(), %error, "the handler of a stream failed");
+                    endpoint.drive(|core, now| core.desk.reject(now, &head, &error));
+                }
+            });
+        }
+        if effects.is_done_sending {
+            self.note_change();
+        }
+    }
+
     /// The handlers of this neighbour have not kept up for a while.
-    fn refuse(&self, request: &IncomingRequest) {
-        tracing::warn!(origin = %request.reply_to.origin(), "refused a request: too many wait for their handler");
-        if request.reply_to.is_expected() {
+    fn refuse(&self, request: Asked) {
+        let (_, reply_to) = request.open();
+        tracing::warn!(origin = %reply_to.origin(), "refused a request: too many wait for their handler");
+        if reply_to.is_expected() {
             let reply = Reply::failed(ReturnCode::SERVICE_UNAVAILABLE, "too many requests wait for their handler");
-            // Nobody waits for the outcome.
-            let _ = self.drive(|core, now| core.node.exchange_mut().send_reply(now, &request.reply_to, reply)).0;
+            self.answer_or_log(&reply_to, reply, None);
         }
     }
 
@@ -120,10 +180,9 @@ impl Endpoint {
     }
 
     /// From a request to its reply.
-    async fn handle(self, incoming: IncomingRequest) {
-        let IncomingRequest { message, reply_to, .. } = incoming;
+    async fn handle(self, message: Message, reply_to: ReplyTo) {
         let reply_to = Arc::new(reply_to);
-        let Some(handler) = self.handler(reply_to.channel(), reply_to.topic()) else {
+        let Some(handler) = self.handlers().find(reply_to.channel(), reply_to.topic()) else {
             tracing::debug!(channel = reply_to.channel(), topic = reply_to.topic(), "no handler");
             self.answer_or_log(&reply_to, Reply::no_handler(), None);
             return;
@@ -135,9 +194,11 @@ impl Endpoint {
         let reply = match answer {
             Some(Answer::Reply(reply)) => *reply,
             Some(Answer::Nothing) => {
-                let mut core = self.lock();
-                core.node.exchange_mut().note_handled(&reply_to, took);
-                core.node.exchange_mut().note_no_reply(&reply_to);
+                if let Some(reply_to) = reply_to.of_message() {
+                    let mut core = self.lock();
+                    core.node.exchange_mut().note_handled(reply_to, took);
+                    core.node.exchange_mut().note_no_reply(reply_to);
+                }
                 return;
             }
             None => Reply::failed(ReturnCode::PROCESS_EXCEPTION, ""),
@@ -147,13 +208,13 @@ impl Endpoint {
 
     /// Sends the reply of a handler; the reader of the connection sees to it that not too many are on their way.
     fn answer_or_log(&self, reply_to: &ReplyTo, reply: Reply, took: Option<Duration>) {
-        if let Err(failure) = self.send_answer(reply_to, reply, took).0 {
-            tracing::debug!(to = %reply_to.origin(), %failure, "a reply could not be sent");
+        if let Err(error) = self.send_answer(reply_to, reply, took).0 {
+            tracing::debug!(to = %reply_to.origin(), %error, "a reply could not be sent");
         }
     }
 
     /// Sends a reply, if one is expected, and waits while its connection has more to send than it should.
-    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), Failure> {
+    pub(crate) async fn answer(&self, reply_to: &ReplyTo, reply: Reply) -> Result<(), RequestError> {
         let (sent, crowded) = self.send_answer(reply_to, reply, None);
         for outbox in crowded {
             outbox.room().await;
@@ -167,13 +228,20 @@ impl Endpoint {
         reply_to: &ReplyTo,
         reply: Reply,
         took: Option<Duration>,
-    ) -> (Result<(), Failure>, Vec<Arc<Outbox>>) {
-        self.drive(|core, now| {
-            let exchange = core.node.exchange_mut();
-            if let Some(took) = took {
-                exchange.note_handled(reply_to, took);
+    ) -> (Result<(), RequestError>, Vec<Arc<Outbox>>) {
+        self.drive(|core, now| match (reply_to.of_message(), reply_to.of_stream()) {
+            (Some(reply_to), _) => {
+                let exchange = core.node.exchange_mut();
+                if let Some(took) = took {
+                    exchange.note_handled(reply_to, took);
+                }
+                exchange.send_reply(now, reply_to, reply).map_err(RequestError::from)
             }
-            exchange.send_reply(now, reply_to, reply)
+            (None, Some(head)) => core
+                .desk
+                .reply(now, head, reply)
+                .map_err(|error| RequestError::Stream { target: head.origin().to_owned(), error }),
+            (None, None) => Ok(()),
         })
     }
 }

@@ -20,12 +20,12 @@ mod waiters;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::node::{ConnectionId, IncomingRequest, Node};
-use fedcell_cell_proto::registry::Registry;
 use fedcell_cell_proto::route::Neighbours as _;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
@@ -39,10 +39,11 @@ use crate::connection::{Budget, Outbox, WriteTimes};
 use crate::dispatch::Lane;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
-use crate::handler::Handler;
 use crate::limits::Limits;
 use crate::network::Subnets;
+use crate::random::SystemRandom;
 use crate::sealing::Sealing;
+use crate::stream::{BlobLimits, Desk, Handlers};
 
 use self::state::{Core, Effects};
 pub(crate) use self::waiters::Waiter;
@@ -61,7 +62,7 @@ struct Inner {
     limits: Limits,
     clock: Clock,
     core: Mutex<Core>,
-    handlers: RwLock<Registry<Arc<dyn Handler>>>,
+    handlers: Arc<Handlers>,
     admission: Admission,
     budget: Arc<Budget>,
     times: Arc<WriteTimes>,
@@ -79,11 +80,15 @@ struct Inner {
 impl Endpoint {
     pub(crate) fn new(node: Node, limits: Limits, backbone: Backbone, sealing: Sealing) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let clock = Clock::start();
+        let handlers = Arc::new(Handlers::default());
+        let blobs = BlobLimits { each: limits.blob_size, all: limits.blobs_total };
+        let desk = Desk::new(limits.streams, first_stream(clock.now()), blobs);
         let inner = Inner {
             address: node.exchange().address().to_owned(),
-            clock: Clock::start(),
-            core: Mutex::new(Core::new(node, &limits)),
-            handlers: RwLock::default(),
+            clock,
+            core: Mutex::new(Core::new(node, desk, handlers.clone(), &limits)),
+            handlers,
             admission: Admission::new(AdmissionLimits {
                 total: limits.unknown_peers,
                 per_address: limits.unknown_peers_per_address,
@@ -163,8 +168,8 @@ impl Endpoint {
     pub(crate) fn stop(&self) {
         self.inner.cancel.cancel();
         self.inner.backbone.remove(|_| true);
-        self.forget_handlers();
-        self.lock().abandon();
+        self.inner.handlers.clear();
+        self.drive(|core, _| core.abandon());
     }
 
     /// Waits until no handler runs and none waits.
@@ -207,23 +212,9 @@ impl Endpoint {
         let _ = self.inner.events.send(event);
     }
 
-    pub(crate) fn register(&self, channel: &str, topic: &str, handler: Arc<dyn Handler>) {
-        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        handlers.insert(channel, topic, handler);
-    }
-
-    pub(crate) fn unregister(&self, channel: &str, topic: &str) -> bool {
-        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        handlers.remove(channel, topic).is_some()
-    }
-
-    /// Forgets all handlers, and with them what they have captured.
-    pub(crate) fn forget_handlers(&self) {
-        *self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner) = Registry::new();
-    }
-
-    pub(crate) fn handler(&self, channel: &str, topic: &str) -> Option<Arc<dyn Handler>> {
-        self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner).find(channel, topic).cloned()
+    /// Who handles what.
+    pub(crate) fn handlers(&self) -> &Handlers {
+        &self.inner.handlers
     }
 
     fn next_connection(&self) -> ConnectionId {
@@ -270,12 +261,22 @@ impl Endpoint {
                     () = sleep_until(self.inner.clock.instant(deadline)) => {
                         self.drive(|core, now| {
                             core.disarm();
-                            core.node.handle_timeout(now);
+                            core.handle_timeout(now);
                         });
                     }
                 },
             }
         }
+    }
+
+    /// Waits until no stream of this cell is on its way out, apart from replies.
+    pub(crate) async fn streams_sent(&self) {
+        self.until(|endpoint| !endpoint.lock().desk.is_sending()).await;
+    }
+
+    /// Looks at the streams.
+    pub(crate) fn inspect_streams<T>(&self, look: impl FnOnce(&Desk) -> T) -> T {
+        look(&self.lock().desk)
     }
 
     /// Whether that cell is a neighbour to which messages are routed.
@@ -301,6 +302,14 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("address", &self.inner.address).finish_non_exhaustive()
     }
+}
+
+/// The number before that of the first stream: as in the reference, the time in microseconds, here with up to a second
+/// of chance, so that two cells of one name do not agree.
+fn first_stream(now: UnixTime) -> i64 {
+    let since_epoch = now.saturating_since(UnixTime::since_epoch(Duration::ZERO));
+    let micros = since_epoch.as_micros().saturating_add(SystemRandom::new().micros());
+    i64::try_from(micros).unwrap_or_default()
 }
 
 /// What waits in a lane.

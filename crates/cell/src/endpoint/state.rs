@@ -6,17 +6,21 @@ use std::sync::Arc;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::link::CloseReason;
-use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, Node, Transmit};
+use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, IncomingRequest, Node, Transmit};
 use fedcell_cell_proto::request::RequestId;
+use fedcell_cell_proto::stream::undeliverable;
+use fedcell_protocol_defs::stream::Channel;
 use tokio::sync::{Notify, Semaphore};
 
+use super::RequestLane;
+use super::deliver::Asked;
 use super::waiters::{Served, Waiter, Waiters};
-use super::{Incoming, RequestLane};
 use crate::connection::{Class, Outbox, Refused, Verdict};
 use crate::dispatch::LaneLimits;
 use crate::driver::{Facts, Slot};
 use crate::events::CellEvent;
 use crate::limits::Limits;
+use crate::stream::{Desk, Handlers, StreamEffects};
 
 /// One connection, as the endpoint knows it.
 #[derive(Debug)]
@@ -32,10 +36,11 @@ pub(super) struct Entry {
 }
 
 /// What came of a verb and is dealt with after the lock.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Effects {
     pub(super) served: Vec<Served>,
-    pub(super) requests: Vec<(Arc<RequestLane>, Incoming)>,
+    pub(super) requests: Vec<(Arc<RequestLane>, Asked)>,
+    pub(super) streams: StreamEffects,
     pub(super) events: Vec<Event>,
     pub(super) told: Vec<CellEvent>,
     pub(super) crowded: Vec<Arc<Outbox>>,
@@ -74,9 +79,11 @@ impl Effects {
 }
 
 /// Under the lock.
-#[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) node: Node,
+    /// The streams, beside the node: what they send goes by the node's exchange.
+    pub(crate) desk: Desk,
+    handlers: Arc<Handlers>,
     pub(super) entries: HashMap<ConnectionId, Entry>,
     lanes: HashMap<FqcnBuf, Arc<RequestLane>>,
     lane_limits: LaneLimits,
@@ -90,9 +97,11 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(node: Node, limits: &Limits) -> Self {
+    pub(super) fn new(node: Node, desk: Desk, handlers: Arc<Handlers>, limits: &Limits) -> Self {
         Self {
             node,
+            desk,
+            handlers,
             entries: HashMap::new(),
             lanes: HashMap::new(),
             lane_limits: LaneLimits { requests: limits.waiting_requests, bytes: limits.waiting_bytes },
@@ -115,19 +124,76 @@ impl Core {
         self.node.exchange_mut().cancel(id);
     }
 
-    /// The drain contract of the node: frames to their queues, callers and requests to `effects`.
+    /// The drain contract of the node and the streams: frames to their queues, callers and requests to `effects`.
     pub(super) fn drain(&mut self, now: UnixTime, effects: &mut Effects) {
+        loop {
+            self.drain_node(now, effects);
+            if !self.drain_streams(now, effects) {
+                break;
+            }
+        }
+        effects.streams = self.desk.take_effects();
+        for request in effects.streams.requests.drain(..) {
+            let lane = self.lane(request.neighbour.as_fqcn());
+            effects.requests.push((lane, Asked::Stream(request)));
+        }
+    }
+
+    /// Sends what the streams have to send, as far as there is room for it. Whether the node has got something to do.
+    fn drain_streams(&mut self, now: UnixTime, effects: &mut Effects) -> bool {
+        let mut has_sent = false;
+        loop {
+            let Self { desk, node, entries, .. } = self;
+            let exchange = node.exchange();
+            let has_room = |target: &FqcnBuf| {
+                let carrier = exchange.carrier(target.as_fqcn()).and_then(|connection| entries.get(&connection));
+                // Where there is no way the stream is to be told, and not held.
+                carrier.is_none_or(|entry| entry.outbox.has_room_for_chunk())
+            };
+            let Some(transmit) = desk.poll_transmit(now, has_room) else { break };
+            has_sent = true;
+            let target = core::slice::from_ref(&transmit.target);
+            let failed = self.node.exchange_mut().fire(now, target, &transmit.message);
+            if let Some((_, failure)) = failed.first() {
+                self.desk.handle_unsent(transmit.source, failure);
+            }
+            // Each chunk is queued before the next is asked for: only so is it known whether there is room.
+            while let Some(transmit) = self.node.poll_transmit() {
+                self.transmit(now, transmit, Class::Stream, effects);
+            }
+        }
+        self.desk.drain(now, None, &self.handlers);
+        has_sent
+    }
+
+    /// Calls the machines whose time has come.
+    pub(super) fn handle_timeout(&mut self, now: UnixTime) {
+        self.node.handle_timeout(now);
+        self.desk.handle_timeout(now);
+    }
+
+    fn drain_node(&mut self, now: UnixTime, effects: &mut Effects) {
         while let Some(transmit) = self.node.poll_transmit() {
-            self.transmit(now, transmit, effects);
+            self.transmit(now, transmit, Class::Bulk, effects);
         }
         while let Some(event) = self.node.poll_event() {
             match event {
                 Event::Reply { id, target, outcome, open, .. } => {
                     effects.served.extend(self.waiters.serve(&id, target, outcome, open));
                 }
+                Event::Request(request) if request.reply_to.channel() == Channel::STREAM.as_str() => {
+                    let IncomingRequest { message, reply_to, .. } = *request;
+                    self.desk.handle_message(now, reply_to.neighbour(), message, &self.handlers);
+                }
                 Event::Request(request) => {
                     let lane = self.lane(request.reply_to.neighbour());
-                    effects.requests.push((lane, request));
+                    effects.requests.push((lane, Asked::Message(request)));
+                }
+                Event::Undeliverable { ref message, .. } => {
+                    if let Some((origin, error)) = undeliverable(message) {
+                        self.node.exchange_mut().fire(now, &[origin], &error);
+                    }
+                    effects.events.push(event);
                 }
                 Event::PeerUp { ref peer, connection, .. } => {
                     if let Some(entry) = self.entries.get_mut(&connection) {
@@ -135,6 +201,9 @@ impl Core {
                         entry.peer = Some(peer.clone());
                         self.named.insert(peer.clone(), connection);
                     }
+                    let exchange = self.node.exchange();
+                    let concerns = |target: &FqcnBuf| exchange.carrier(target.as_fqcn()) == Some(connection);
+                    self.desk.handle_reachable(now, concerns);
                     effects.events.push(event);
                 }
                 Event::PeerDown { ref peer, .. } => {
@@ -146,7 +215,8 @@ impl Core {
         }
     }
 
-    fn transmit(&mut self, now: UnixTime, transmit: Transmit, effects: &mut Effects) {
+    /// Carries out what the node wants; `bulk` is the class of chunks.
+    fn transmit(&mut self, now: UnixTime, transmit: Transmit, bulk: Class, effects: &mut Effects) {
         match transmit {
             Transmit::Frame { connection, frame, class } => {
                 let Some(entry) = self.entries.get(&connection) else {
@@ -154,7 +224,7 @@ impl Core {
                 };
                 let class = match class {
                     NodeClass::Control => Class::Control,
-                    NodeClass::Bulk => Class::Bulk,
+                    NodeClass::Bulk => bulk,
                     _ => Class::Message,
                 };
                 effects.filled.note(&entry.outbox);
@@ -218,6 +288,7 @@ impl Core {
     /// Forgets all callers and everything that waits for a handler.
     pub(super) fn abandon(&mut self) {
         self.waiters = Waiters::default();
+        self.desk.abandon();
         for (_, lane) in self.lanes.drain() {
             lane.clear();
         }
@@ -264,7 +335,8 @@ impl Core {
 
     /// Arms the timer for what the node wants next. Whether that is earlier than what it was armed for.
     pub(super) fn rearm(&mut self) -> bool {
-        let Some(wanted) = self.node.poll_timeout() else { return false };
+        let streams = self.desk.poll_timeout();
+        let Some(wanted) = self.node.poll_timeout().into_iter().chain(streams).min() else { return false };
         let is_earlier = self.armed.is_none_or(|armed| wanted < armed);
         if is_earlier {
             self.armed = Some(wanted);

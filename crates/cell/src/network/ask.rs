@@ -60,7 +60,7 @@ impl<'a> Network<'a> {
     }
 
     fn draft(&self, target: &FqcnBuf, topic: NetTopic<'_>) -> RequestDraft {
-        self.cell.request(target, NetChannel::NET_MANAGER, topic).timeout(self.patience)
+        self.cell.request(target, NetChannel::NET_MANAGER, topic).direct().timeout(self.patience)
     }
 
     async fn ask(&self, target: &FqcnBuf, topic: NetTopic<'_>) -> Result<Value, RequestError> {

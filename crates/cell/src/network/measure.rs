@@ -46,6 +46,7 @@ pub(super) async fn speed(request: &Request) -> Result<Reply, HandlerError> {
     for _ in 0..count {
         let outcome = cell
             .request(&to, NetChannel::NET_MANAGER, NetTopic::ECHO)
+            .direct()
             .payload(payload.clone())
             .timeout(ECHO_TIMEOUT)
             .send()
@@ -133,7 +134,7 @@ async fn run_stress(request: &Request) -> Result<Value, HandlerError> {
         let Some(target) = pick(&mut random, &targets) else { break };
         *counts.entry(target).or_default() += 1;
         let payload = Bytes::from(payload);
-        let draft = cell.request(target, NetChannel::NET_MANAGER, NetTopic::ECHO).payload(payload.clone());
+        let draft = cell.request(target, NetChannel::NET_MANAGER, NetTopic::ECHO).direct().payload(payload.clone());
         let outcome = draft.timeout(STRESS_TIMEOUT).send().await;
         let is_good =
             outcome.is_ok_and(|response| response.return_code() == ReturnCode::OK && response.bytes() == payload);
@@ -163,7 +164,8 @@ pub(super) fn bulk(cell: &Cell, request: &Request) -> Result<Reply, HandlerError
         let number = i64::from(random.next_u32() % 101);
         numbers.push(number.to_string());
         let body = crate::handler::fobs_body(&Value::from(number))?;
-        let draft = cell.fire(fedcell_cell_proto::address::Fqcn::SERVER, NetChannel::NET_MANAGER, NetTopic::BULK_ITEM);
+        let draft =
+            cell.fire(fedcell_cell_proto::address::Fqcn::SERVER, NetChannel::NET_MANAGER, NetTopic::BULK_ITEM).direct();
         draft.body(body).queue()?;
     }
     Ok(reply(&Value::from(format!("queued: [{}]", numbers.join(", "))))?)

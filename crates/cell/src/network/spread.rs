@@ -40,7 +40,7 @@ pub(super) async fn ask(
     } else {
         PATIENCE.div_f64(u32::try_from(me.generation()).map_or(1.0, f64::from))
     };
-    let draft = cell.broadcast(below(cell), NetChannel::NET_MANAGER, topic).body(body).timeout(patience);
+    let draft = cell.broadcast(below(cell), NetChannel::NET_MANAGER, topic).direct().body(body).timeout(patience);
     draft.send().await.unwrap_or_else(|error| {
         tracing::debug!(%error, "the cells below could not be asked");
         Vec::new()
@@ -49,7 +49,7 @@ pub(super) async fn ask(
 
 /// Tells all cells below.
 pub(super) async fn tell(cell: &Cell, topic: NetTopic<'_>, body: Body) {
-    let draft = cell.fire_all(below(cell), NetChannel::NET_MANAGER, topic).body(body);
+    let draft = cell.fire_all(below(cell), NetChannel::NET_MANAGER, topic).direct().body(body);
     if let Err(error) = draft.send().await {
         tracing::debug!(%error, "not all cells below were told");
     }

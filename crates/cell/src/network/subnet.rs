@@ -164,7 +164,8 @@ impl Network<'_> {
             let beat = async {
                 loop {
                     beats.tick().await;
-                    let draft = member.fire(&monitor, NetChannel::NET_MANAGER, NetTopic::HEARTBEAT).value(&body);
+                    let draft =
+                        member.fire(&monitor, NetChannel::NET_MANAGER, NetTopic::HEARTBEAT).direct().value(&body);
                     if let Err(error) = draft.send().await {
                         tracing::debug!(%monitor, %error, "a heartbeat of a subnet was not sent");
                     }
@@ -249,7 +250,11 @@ impl SubnetMonitor {
         let online = self.members().into_iter().filter(|(_, state)| *state == MemberState::Online);
         let targets: Vec<FqcnBuf> = online.map(|(name, _)| name).collect();
         let cell = Cell::of(self.endpoint.clone());
-        cell.broadcast(targets, NetChannel::NET_MANAGER, NetTopic::STOP_CELL).timeout(STOP_PATIENCE).send().await
+        cell.broadcast(targets, NetChannel::NET_MANAGER, NetTopic::STOP_CELL)
+            .direct()
+            .timeout(STOP_PATIENCE)
+            .send()
+            .await
     }
 }
 

@@ -20,6 +20,7 @@ impl Desk {
     pub(super) async fn ask(&self, endpoint: &Endpoint, cell: &FqcnBuf) -> Result<(), String> {
         let response = Cell::of(endpoint.clone())
             .request(cell, CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE)
+            .direct()
             .body(self.sealing.exchange_request().body)
             .timeout(PATIENCE)
             .send()

@@ -19,7 +19,7 @@ async fn a_request_is_answered_in_memory() {
     server.handle("test", "echo", echo);
     let site = builder("site-1", &network).root_url("memory://hub").start().await.unwrap();
     site.ready().await;
-    let response = site.request("server", "test", "echo").payload(b"ping".to_vec()).send().await.unwrap();
+    let response = site.request("server", "test", "echo").direct().payload(b"ping".to_vec()).send().await.unwrap();
     assert_eq!(response.bytes(), "ping");
     assert_eq!(response.return_code(), ReturnCode::OK);
 }
@@ -32,11 +32,11 @@ async fn objects_headers_and_empty_bodies_come_through() {
     });
     let site = site("site-1", &server).await;
     let object = Value::Map(Map::from([("list", Value::List(vec![Value::from(1_i64), Value::from("two")]))]));
-    let response = site.request("server", "test", "echo").value(&object).send().await.unwrap();
+    let response = site.request("server", "test", "echo").direct().value(&object).send().await.unwrap();
     assert_eq!(response.value().unwrap(), object);
-    let response = site.request("server", "test", "echo").send().await.unwrap();
+    let response = site.request("server", "test", "echo").direct().send().await.unwrap();
     assert_eq!(response.value().unwrap(), Value::Null);
-    let response = site.request("server", "test", "headers").header("who", "me").send().await.unwrap();
+    let response = site.request("server", "test", "headers").direct().header("who", "me").send().await.unwrap();
     assert_eq!(response.bytes(), "me");
 }
 
@@ -45,9 +45,9 @@ async fn large_payloads_come_through_both_ways() {
     let server = server().await;
     let site = site("site-1", &server).await;
     let payload: Vec<u8> = (0..5_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
-    let response = site.request("server", "test", "echo").payload(payload.clone()).send().await.unwrap();
+    let response = site.request("server", "test", "echo").direct().payload(payload.clone()).send().await.unwrap();
     assert!(response.bytes() == payload);
-    let response = server.request("site-1", "test", "echo").payload(payload.clone()).send().await.unwrap();
+    let response = server.request("site-1", "test", "echo").direct().payload(payload.clone()).send().await.unwrap();
     assert!(response.bytes() == payload);
 }
 
@@ -72,16 +72,16 @@ async fn handlers_map_to_return_codes() {
         ("panics", ReturnCode::PROCESS_EXCEPTION, None),
         ("nobody", ReturnCode::PROCESS_EXCEPTION, Some("no callback")),
     ] {
-        let response = site.request("server", "test", topic).send().await.unwrap();
+        let response = site.request("server", "test", topic).direct().send().await.unwrap();
         assert_eq!((response.return_code(), response.error()), (code, text), "{topic}");
         let error = response.success().unwrap_err();
         assert_eq!(error.return_code(), code);
     }
     let bad = Body::fobs(b"no container".to_vec());
-    let response = site.request("server", "test", "decodes").body(bad).send().await.unwrap();
+    let response = site.request("server", "test", "decodes").direct().body(bad).send().await.unwrap();
     assert_eq!(response.return_code(), ReturnCode::INVALID_REQUEST);
     // None of it has harmed the cell.
-    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    site.request("server", "test", "echo").direct().send().await.unwrap().success().unwrap();
 }
 
 #[tokio::test]
@@ -93,13 +93,13 @@ async fn what_cannot_be_delivered_is_an_error_with_a_code() {
     for (target, topic, code) in
         [("not an address", "echo", ReturnCode::INVALID_TARGET), ("server", "silent", ReturnCode::TIMEOUT)]
     {
-        let error = site.request(target, "test", topic).timeout(timeout).send().await.unwrap_err();
+        let error = site.request(target, "test", topic).direct().timeout(timeout).send().await.unwrap_err();
         assert_eq!(error.return_code(), code, "{error}");
     }
-    let error = server.request("site-2", "test", "echo").send().await.unwrap_err();
+    let error = server.request("site-2", "test", "echo").direct().send().await.unwrap_err();
     assert_eq!(error.return_code(), ReturnCode::TARGET_UNREACHABLE, "{error}");
     // Of a cell that is not there the server says that it cannot forward.
-    let response = site.request("site-2", "test", "echo").send().await.unwrap();
+    let response = site.request("site-2", "test", "echo").direct().send().await.unwrap();
     assert_eq!(response.return_code(), ReturnCode::COMM_ERROR);
     assert_eq!(response.error(), Some("cannot forward"));
 }
@@ -148,8 +148,13 @@ async fn each_target_is_told_something_else() {
 async fn a_broadcast_brings_an_outcome_for_each_target() {
     let server = server().await;
     let (_one, _two) = (site("site-1", &server).await, site("site-2", &server).await);
-    let mut outcomes =
-        server.broadcast(["site-1", "site-2", "site-3"], "test", "echo").payload(b"all".to_vec()).send().await.unwrap();
+    let mut outcomes = server
+        .broadcast(["site-1", "site-2", "site-3"], "test", "echo")
+        .direct()
+        .payload(b"all".to_vec())
+        .send()
+        .await
+        .unwrap();
     outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
     let told: Vec<_> = outcomes
         .iter()
@@ -176,7 +181,7 @@ async fn messages_of_one_peer_arrive_in_the_order_sent() {
     });
     let site = site("site-1", &server).await;
     for number in 0..COUNT {
-        site.fire("server", "test", "number").payload(number.to_le_bytes().to_vec()).send().await.unwrap();
+        site.fire("server", "test", "number").direct().payload(number.to_le_bytes().to_vec()).send().await.unwrap();
     }
     for expected in 0..COUNT {
         assert_eq!(received.recv().await, Some(expected));
@@ -196,10 +201,11 @@ async fn a_hundred_blocked_handlers_do_not_stop_the_others() {
         }
     });
     let site = site("site-1", &server).await;
-    let blocked: Vec<_> =
-        (0..100).map(|_| tokio::spawn(site.request("server", "test", "blocked").timeout(PATIENCE).send())).collect();
+    let blocked: Vec<_> = (0..100)
+        .map(|_| tokio::spawn(site.request("server", "test", "blocked").direct().timeout(PATIENCE).send()))
+        .collect();
     for _ in 0..10 {
-        site.request("server", "test", "echo").timeout(PATIENCE).send().await.unwrap();
+        site.request("server", "test", "echo").direct().timeout(PATIENCE).send().await.unwrap();
     }
     assert!(blocked.iter().all(|request| !request.is_finished()));
     gate.close();
@@ -217,7 +223,7 @@ async fn a_reply_may_come_later() {
         async {}
     });
     let site = site("site-1", &server).await;
-    let waiting = tokio::spawn(site.request("server", "test", "later").send());
+    let waiting = tokio::spawn(site.request("server", "test", "later").direct().send());
     let token = tokens.recv().await.unwrap();
     assert!(!waiting.is_finished());
     server.reply(&token, Reply::ok(Body::bytes(b"now".to_vec()))).await.unwrap();
@@ -236,7 +242,7 @@ async fn a_request_that_is_given_up_leaves_nothing_behind() {
         core::future::pending::<()>()
     });
     let site = site("site-1", &server).await;
-    let request = tokio::spawn(site.request("server", "test", "never").send());
+    let request = tokio::spawn(site.request("server", "test", "never").direct().send());
     has_started.await.unwrap();
     assert_eq!(site.endpoint().inspect(|node| node.exchange().pending_requests()), 1);
     request.abort();
@@ -259,9 +265,9 @@ async fn filters_stand_in_their_places() {
         message.headers.insert("seen", true);
         Verdict::Pass
     });
-    let response = site.request("server", "test", "echo").header("forbidden", true).send().await.unwrap();
+    let response = site.request("server", "test", "echo").direct().header("forbidden", true).send().await.unwrap();
     assert_eq!(response.return_code(), ReturnCode::AUTHENTICATION_ERROR);
-    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    site.request("server", "test", "echo").direct().send().await.unwrap().success().unwrap();
 }
 
 #[tokio::test]
@@ -274,7 +280,7 @@ async fn queued_messages_arrive_as_if_each_had_come_alone() {
     });
     let site = site("site-1", &server).await;
     for number in 0..3_i64 {
-        site.fire("server", "test", "queued").value(&Value::from(number)).queue().unwrap();
+        site.fire("server", "test", "queued").direct().value(&Value::from(number)).queue().unwrap();
     }
     for expected in 0..3_i64 {
         assert_eq!(received.recv().await, Some(Value::from(expected)));
@@ -290,7 +296,7 @@ async fn goodbyes_are_heard_and_said() {
     site.shutdown().await;
     assert!(matches!(events.next().await, Some(CellEvent::PeerDown { peer }) if peer.as_str() == "site-1"));
     assert!(server.peers().is_empty());
-    let error = site.request("server", "test", "echo").send().await.unwrap_err();
+    let error = site.request("server", "test", "echo").direct().send().await.unwrap_err();
     assert_eq!(error.return_code(), ReturnCode::TARGET_UNREACHABLE);
     server.shutdown().await;
     assert_eq!(events.next().await, None);
@@ -311,7 +317,7 @@ async fn a_shutdown_waits_for_handlers_and_their_replies() {
         }
     });
     let site = site("site-1", &server).await;
-    let waiting = tokio::spawn(site.request("server", "test", "slow").payload(b"last".to_vec()).send());
+    let waiting = tokio::spawn(site.request("server", "test", "slow").direct().payload(b"last".to_vec()).send());
     has_started.await.unwrap();
     let ending = server.clone();
     let shutdown = tokio::spawn(async move { ending.shutdown().await });

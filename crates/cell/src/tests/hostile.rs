@@ -53,7 +53,7 @@ async fn assert_closed(mut stream: TcpStream) {
 }
 
 async fn assert_well(site: &Cell) {
-    let response = site.request("server", "test", "echo").payload(b"still here".to_vec()).timeout(PATIENCE);
+    let response = site.request("server", "test", "echo").direct().payload(b"still here".to_vec()).timeout(PATIENCE);
     assert_eq!(response.send().await.unwrap().bytes(), "still here");
 }
 
@@ -123,7 +123,7 @@ async fn a_neighbour_cannot_speak_for_another() {
             fedcell_cell_proto::filter::Verdict::Pass
         },
     );
-    impostor.fire("server", "test", "echo").send().await.unwrap();
+    impostor.fire("server", "test", "echo").direct().send().await.unwrap();
     while server.drops().forged_origin < 1 {
         tokio::task::yield_now().await;
     }
@@ -183,7 +183,7 @@ async fn a_flood_is_read_only_as_fast_as_it_is_handled() {
         let site = site.clone();
         tokio::spawn(async move {
             for _ in 0..2000 {
-                site.fire("server", "test", "slow").payload(vec![0; 4096]).send().await.unwrap();
+                site.fire("server", "test", "slow").direct().payload(vec![0; 4096]).send().await.unwrap();
             }
         })
     };
@@ -209,7 +209,7 @@ async fn requests_to_a_peer_that_takes_nothing_fail_at_once() {
     // What the system's buffers take is more than one message: send until the queue itself is full.
     let mut waiting = tokio::task::JoinSet::new();
     let failure = loop {
-        let draft = server.request("site-2", "test", "echo").payload(vec![0; 100_000]).timeout(PATIENCE);
+        let draft = server.request("site-2", "test", "echo").direct().payload(vec![0; 100_000]).timeout(PATIENCE);
         waiting.spawn(async move { draft.send().await.map(drop) });
         match tokio::time::timeout(Duration::from_millis(1), waiting.join_next()).await {
             Ok(Some(ended)) => break ended.unwrap().unwrap_err(),
@@ -219,7 +219,7 @@ async fn requests_to_a_peer_that_takes_nothing_fail_at_once() {
     let crate::RequestError::Failed(Failure::NotTaken { neighbour }) = &failure else { panic!("{failure:?}") };
     assert_eq!((neighbour.as_str(), failure.return_code()), ("site-2", ReturnCode::COMM_ERROR));
     // The request of another cell comes back as one that cannot be passed on.
-    let draft = site.request("site-2", "test", "echo").payload(vec![0; 100_000]).timeout(PATIENCE);
+    let draft = site.request("site-2", "test", "echo").direct().payload(vec![0; 100_000]).timeout(PATIENCE);
     let response = draft.send().await.unwrap();
     assert_eq!((response.return_code(), response.error()), (ReturnCode::COMM_ERROR, Some("cannot forward")));
     assert!(server.drops().not_taken >= 2);

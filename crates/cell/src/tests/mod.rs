@@ -3,6 +3,7 @@
 mod exchange;
 mod hostile;
 mod protected;
+mod streams;
 mod tree;
 
 use core::time::Duration;

@@ -77,7 +77,7 @@ async fn sealed_requests_and_replies_pass_a_server_that_cannot_read_them() {
     });
     two.handle("test", "echo", echo);
     for _ in 0..3 {
-        let draft = one.request("site-2", "test", "echo").payload(b"a secret of mine".to_vec()).sealed();
+        let draft = one.request("site-2", "test", "echo").direct().payload(b"a secret of mine".to_vec()).sealed();
         let response = draft.timeout(PATIENCE).send().await.unwrap().success().unwrap();
         assert_eq!(response.bytes(), "a secret of mine");
     }
@@ -88,7 +88,8 @@ async fn sealed_requests_and_replies_pass_a_server_that_cannot_read_them() {
 async fn without_certificates_nothing_can_be_sealed() {
     let server = super::server().await;
     let site = super::site("site-1", &server).await;
-    let error = site.request("server", "test", "echo").payload(b"x".to_vec()).sealed().send().await.unwrap_err();
+    let error =
+        site.request("server", "test", "echo").direct().payload(b"x".to_vec()).sealed().send().await.unwrap_err();
     assert_eq!(error.return_code(), ReturnCode::COMM_ERROR, "{error}");
 }
 
@@ -103,9 +104,10 @@ async fn a_relay_joins_two_kinds_of_protection() {
     let child = Cell::builder("relay-1.site-2").parent_url(inner).start().await.unwrap();
     tokio::time::timeout(PATIENCE, child.ready()).await.expect("the child does not reach its relay");
     child.handle("test", "echo", echo);
-    let response = child.request("server", "test", "echo").payload(b"up".to_vec()).send().await.unwrap();
+    let response = child.request("server", "test", "echo").direct().payload(b"up".to_vec()).send().await.unwrap();
     assert_eq!(response.bytes(), "up");
-    let response = server.request("relay-1.site-2", "test", "echo").payload(b"down".to_vec()).send().await.unwrap();
+    let response =
+        server.request("relay-1.site-2", "test", "echo").direct().payload(b"down".to_vec()).send().await.unwrap();
     assert_eq!(response.bytes(), "down");
 }
 

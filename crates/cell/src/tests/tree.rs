@@ -82,7 +82,7 @@ async fn every_cell_reaches_every_other() {
     let cells = [&tree.server, &tree.site, &tree.job, &tree.rank, &tree.other];
     for from in cells {
         for to in cells {
-            let draft = from.request(to.address(), "test", "echo").payload(b"x".to_vec()).timeout(PATIENCE);
+            let draft = from.request(to.address(), "test", "echo").direct().payload(b"x".to_vec()).timeout(PATIENCE);
             let response = draft.send().await.unwrap_or_else(|error| panic!("{from:?} to {to:?}: {error}"));
             assert_eq!(response.bytes(), "x", "{from:?} to {to:?}");
         }
@@ -162,7 +162,7 @@ async fn a_site_comes_back_when_its_server_does() {
     };
     again.handle("test", "echo", echo);
     tokio::time::timeout(PATIENCE, site.ready()).await.expect("the site does not come back");
-    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    site.request("server", "test", "echo").direct().send().await.unwrap().success().unwrap();
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_second_connection_under_a_name_takes_the_place_of_the_first() {
     let second = site("site-1", &server).await;
     assert!(matches!(events.next().await, Some(CellEvent::PeerDown { .. })));
     assert_eq!(server.peers(), [address("site-1")]);
-    second.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    second.request("server", "test", "echo").direct().send().await.unwrap().success().unwrap();
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn the_root_can_be_changed() {
     site.change_root(&url_of(&new, &ConnectorUse::ExternalListener)).await.unwrap();
     tokio::time::timeout(PATIENCE, new.connected(address("site-1").as_fqcn())).await.expect("the site did not come");
     tokio::time::timeout(PATIENCE, site.ready()).await.unwrap();
-    site.request("server", "test", "echo").send().await.unwrap().success().unwrap();
+    site.request("server", "test", "echo").direct().send().await.unwrap().success().unwrap();
     assert!(old.peers().is_empty());
 }
 
@@ -199,7 +199,7 @@ async fn cells_that_talk_over_the_server_connect_directly_if_they_may() {
     one.ready().await;
     two.ready().await;
     one.handle("test", "echo", echo);
-    two.request("site-1", "test", "echo").send().await.unwrap().success().unwrap();
+    two.request("site-1", "test", "echo").direct().send().await.unwrap().success().unwrap();
     tokio::time::timeout(PATIENCE, two.connected(address("site-1").as_fqcn())).await.expect("no direct connection");
     let report = two.network().route(&address("site-1")).await.unwrap();
     assert_eq!(report.request.as_map().unwrap().get("cn__from").unwrap().as_str(), Some("site-2"));

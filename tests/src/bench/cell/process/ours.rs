@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 use bytes::{Buf, Bytes};
+use fedcell_cell::proto::message::Payload;
+use fedcell_cell::proto::request::Body;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, ConnectorUse, Request};
 use fedcell_protocol_defs::cell::Channel;
@@ -21,10 +23,8 @@ const PLAIN: Channel<'static> = Channel::SERVER_MAIN;
 const SERVER: &str = "server";
 /// Longest wait for a reply.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Size of the chunks of a large transfer, that of the reference's streams.
+/// Size of the pieces of a large payload.
 const CHUNK: usize = stream::Defaults::CHUNK_SIZE;
-/// Chunks on their way at a time. What the system holds of a connection, up to tens of megabytes, delays all else on it.
-const WINDOW: usize = 2;
 
 /// A cell and what its handlers count.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Peer {
 
     async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
         let wanted = payload.len();
-        let reply = self.cell.request(SERVER, PLAIN, "echo").payload(payload).timeout(PATIENCE).send().await?;
+        let reply = self.cell.request(SERVER, PLAIN, "echo").direct().payload(payload).timeout(PATIENCE).send().await?;
         let got = reply.success()?.payload().len();
         anyhow::ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
         Ok(())
@@ -108,7 +108,7 @@ impl Peer {
         let started = now();
         for sequence in 0..count as u64 {
             message[..8].copy_from_slice(&sequence.to_be_bytes());
-            self.cell.fire(SERVER, PLAIN, "count").payload(Bytes::copy_from_slice(&message)).send().await?;
+            self.cell.fire(SERVER, PLAIN, "count").direct().payload(Bytes::copy_from_slice(&message)).send().await?;
         }
         Ok(json!({"started": started}))
     }
@@ -116,34 +116,19 @@ impl Peer {
     async fn blocked(&self, handlers: usize, milliseconds: u64) -> anyhow::Result<Value> {
         for _ in 0..handlers {
             let payload = Bytes::copy_from_slice(&milliseconds.to_be_bytes());
-            self.cell.fire(SERVER, PLAIN, "block").payload(payload).send().await?;
+            self.cell.fire(SERVER, PLAIN, "block").direct().payload(payload).send().await?;
         }
         Ok(json!({"nanoseconds": self.round_trips(64, 1).await?}))
     }
 
-    /// Small requests, one every 2 ms at most, for as long as the chunks of one large transfer are on their way: on the
-    /// channel and in the size of a stream's chunks, a few of them waiting for their answer at a time.
+    /// Small requests, one every 2 ms at most, for as long as a large stream is on its way.
     async fn during_bulk(&self, size: usize) -> anyhow::Result<Value> {
-        let chunks = size.div_ceil(CHUNK);
-        let cell = self.cell.clone();
+        let chunk = Bytes::from(vec![0; CHUNK]);
+        let payload: Payload = (0..size.div_ceil(CHUNK)).map(|_| chunk.clone()).collect();
+        let request = self.cell.request(SERVER, PLAIN, "take").streamed().payload(payload).timeout(PATIENCE);
         let transfer = tokio::spawn(async move {
             let started = Instant::now();
-            let chunk = Bytes::from(vec![0; CHUNK]);
-            let mut waiting = JoinSet::new();
-            for number in 0..chunks {
-                // What arrives last ends the transfer; its receiver lets go of all of it.
-                let topic = stream::Topic::DATA;
-                let request = cell.request(SERVER, stream::Channel::STREAM, topic).header("last", number + 1 == chunks);
-                waiting.spawn(request.payload(chunk.clone()).timeout(PATIENCE).send());
-                if waiting.len() == WINDOW
-                    && let Some(answered) = waiting.join_next().await
-                {
-                    answered??.success()?;
-                }
-            }
-            while let Some(answered) = waiting.join_next().await {
-                answered??.success()?;
-            }
+            request.send().await?.success()?;
             anyhow::Ok(started.elapsed().as_secs_f64())
         });
         let mut times = Vec::new();
@@ -189,14 +174,5 @@ fn register(cell: &Cell, count: &Arc<Count>) {
         let blocking = tokio::task::spawn_blocking(move || std::thread::sleep(Duration::from_millis(milliseconds)));
         drop(blocking.await);
     });
-    // What a transfer brings is kept until it is whole, as its receiver would.
-    let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
-    cell.handle(stream::Channel::STREAM, stream::Topic::DATA, move |request: Request| {
-        let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.push(request.bytes());
-        if request.headers().flag("last").is_ok_and(|last| last == Some(true)) {
-            kept.clear();
-        }
-        core::future::ready(fedcell_cell::proto::request::Body::bytes(Bytes::new()))
-    });
+    cell.handle(PLAIN, "take", |_: Request| async { Body::none() });
 }

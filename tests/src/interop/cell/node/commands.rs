@@ -94,7 +94,7 @@ impl Node {
         let body = payload::make(&command["payload"])?;
         let sent = payload::tell(&body)?;
         let start = Instant::now();
-        let mut draft = self.cell.broadcast(targets.iter().copied(), channel, topic).body(body);
+        let mut draft = self.cell.broadcast(targets.iter().copied(), channel, topic).direct().body(body);
         draft = draft.timeout(limit(command)).secure(command["secure"] == true);
         if command["optional"] == true {
             draft = draft.optional();
@@ -121,7 +121,7 @@ impl Node {
         for message in command["messages"].as_array().context("no messages")? {
             let (channel, topic) = route(message)?;
             let target = text(message, "target")?.to_owned();
-            let draft = self.cell.request(&target, channel, topic).body(payload::make(&message["payload"])?);
+            let draft = self.cell.request(&target, channel, topic).direct().body(payload::make(&message["payload"])?);
             let draft = draft.timeout(limit(command));
             requests.spawn(async move { (target, draft.send().await) });
         }
@@ -139,7 +139,7 @@ impl Node {
         for _ in 0..command["count"].as_u64().unwrap_or(1) {
             let body = payload::make(&command["payload"])?;
             sent.push(payload::tell(&body)?);
-            let draft = self.cell.fire_all(targets.iter().copied(), channel, topic).body(body);
+            let draft = self.cell.fire_all(targets.iter().copied(), channel, topic).direct().body(body);
             if let Err(error) = draft.secure(command["secure"] == true).send().await {
                 failures.insert(targets.join(" "), error.to_string().into());
             }
@@ -154,7 +154,7 @@ impl Node {
         for _ in 0..command["count"].as_u64().unwrap_or(1) {
             let body = payload::make(&command["payload"])?;
             sent.push(payload::tell(&body)?);
-            self.cell.fire_all(targets.iter().copied(), channel, topic).body(body).queue()?;
+            self.cell.fire_all(targets.iter().copied(), channel, topic).direct().body(body).queue()?;
         }
         Ok(json!({"sent": sent}))
     }

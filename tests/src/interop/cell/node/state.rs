@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use fedcell_cell::proto::node::ReplyTo;
+use fedcell_cell::ReplyTo;
 use fedcell_cell::proto::request::Body;
 use serde_json::Value;
 use tokio::sync::Notify;
