@@ -201,10 +201,10 @@ async fn a_peer_that_takes_nothing_ends_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer() {
-    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, hard: usize::MAX }, unbounded()));
+    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: 1000, soft_bulk: 1000, hard: usize::MAX }, unbounded()));
     let (near, mut far) = tokio::io::duplex(200);
     let writing =
-        tokio::spawn(write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed()));
+        tokio::spawn(write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed(), || {}));
     tokio::task::yield_now().await;
     outbox.push(Class::Message, frame(1, b"x")).unwrap();
     outbox.flush();
@@ -229,9 +229,10 @@ async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn frames_of_many_senders_leave_whole_and_in_the_order_of_each() {
     const EACH: u16 = 2000;
-    let outbox = Arc::new(Outbox::new(OutboxLimits { soft: usize::MAX, hard: usize::MAX }, unbounded()));
+    let outbox =
+        Arc::new(Outbox::new(OutboxLimits { soft: usize::MAX, soft_bulk: usize::MAX, hard: usize::MAX }, unbounded()));
     let (link, mut far) = pair().await;
-    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(30), timed()));
+    let writing = tokio::spawn(write_loop(link.writing, outbox.clone(), Duration::from_secs(30), timed(), || {}));
     let senders: Vec<_> = (0..4)
         .map(|sender: u16| {
             let outbox = outbox.clone();

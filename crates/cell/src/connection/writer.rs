@@ -20,7 +20,7 @@ pub(crate) async fn write_loop(
     outbox: Arc<Outbox>,
     stall: Duration,
     timed: Timed,
-    refill: impl Fn() + Send,
+    refill: impl Fn() + Send + Sync,
 ) -> io::Result<()> {
     let mut pen = Pen::new(writing, timed);
     let outcome = loop {
@@ -53,7 +53,7 @@ async fn pen_back(outbox: &Outbox) -> Pen {
 }
 
 /// Writes until nothing is queued.
-async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration, refill: impl Fn() + Send) -> io::Result<Next> {
+async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration, refill: impl Fn() + Send + Sync) -> io::Result<Next> {
     loop {
         // While there is much to send, senders that are ready come first: their frames leave with the same call.
         if pen.has_just_written(Instant::now()) {

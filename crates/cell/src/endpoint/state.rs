@@ -173,10 +173,12 @@ impl Core {
     }
 
     fn drain_node(&mut self, now: UnixTime, effects: &mut Effects) {
-        while let Some(transmit) = self.node.poll_transmit() {
-            self.transmit(now, transmit, Class::Bulk, effects);
-        }
-        while let Some(event) = self.node.poll_event() {
+        loop {
+            while let Some(transmit) = self.node.poll_transmit() {
+                self.transmit(now, transmit, Class::Bulk, effects);
+            }
+            // What comes of an event may have to be sent.
+            let Some(event) = self.node.poll_event() else { break };
             match event {
                 Event::Reply { id, target, outcome, open, .. } => {
                     effects.served.extend(self.waiters.serve(&id, target, outcome, open));
