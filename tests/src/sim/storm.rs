@@ -297,10 +297,18 @@ impl Storm {
         }
         self.tree.close_all();
         self.tree.run(10 * SECOND);
+        let cells = self.tree.cells.len();
         for cell in &mut self.tree.cells {
             let name = &cell.name;
             assert_eq!(cell.node.connections(), 0, "{name} has connections left");
-            assert_eq!(cell.node.exchange().neighbours().count(), 0, "{name} has neighbours left");
+            let exchange = cell.node.exchange();
+            assert_eq!(exchange.neighbours().count(), 0, "{name} has neighbours left");
+            assert_eq!(exchange.named_connections(), (0, 0), "{name} has names left in use");
+            assert_eq!(exchange.waiting_in_bulks(), 0, "{name} has bulks left");
+            // Few channels, topics and kinds, each once more with every origin.
+            let [of_messages, of_travel, of_streams] = exchange.stats().categories();
+            assert!(of_messages <= 64 && of_streams == 0, "{name} counts {of_messages} kinds of messages");
+            assert!(of_travel <= of_messages * cells, "{name} keeps {of_travel} kinds of travel times");
             assert_eq!(cell.node.poll_timeout(), None, "{name} waits for a moment to come");
             assert!(cell.node.poll_transmit().is_none(), "{name} has something to send");
             assert!(cell.node.poll_event().is_none(), "{name} has something to say");

@@ -205,6 +205,18 @@ impl Exchange {
         self.neighbours.iter().map(|(name, traffic)| (name, *traffic))
     }
 
+    /// How many names are in use by connections, and how many connections bear one: equal, unless one is being replaced.
+    #[must_use]
+    pub fn named_connections(&self) -> (usize, usize) {
+        (self.live.len(), self.connections.len())
+    }
+
+    /// How many messages wait to be sent in bulks.
+    #[must_use]
+    pub fn waiting_in_bulks(&self) -> usize {
+        self.bulks.len()
+    }
+
     /// Messages that went no further, by reason.
     #[must_use]
     pub const fn drops(&self) -> DropCounts {

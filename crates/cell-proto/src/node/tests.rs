@@ -17,6 +17,7 @@ use crate::identity::{ConnectionFacts, Side};
 use crate::link::{CertificateProblem, CloseReason, Link, LinkConfig, LinkEvent};
 use crate::message::{Message, Payload, RequestHead};
 use crate::request::{Body, Failure, Outgoing, Reply, RequestId, TargetMessage};
+use crate::stats::HistogramMode;
 use crate::testing::NOW;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -515,6 +516,28 @@ fn a_certificate_that_is_no_longer_good_ends_the_connection() {
     assert!(matches!(server.poll_event(), Some(Event::PeerDown { .. })));
     server.handle_rechecked(until, WIRE, Err(CertificateProblem::Expired));
     assert!(server.poll_transmit().is_none(), "a verdict on a connection that is gone");
+}
+
+#[test]
+fn a_peer_that_invents_topics_fills_no_table() {
+    let mut server = node("server", 0);
+    let mut site = Stranger::join(&mut server, 1, "site-1");
+    let mut invent = |number: u32| {
+        let mut message = raw_request("site-1", "server", None);
+        message.headers.insert(HeaderKey::TOPIC, format!("invented-{number}").as_str());
+        message.headers.insert(HeaderKey::CHANNEL, format!("channel-{}", number % 7).as_str());
+        site.send(&mut server, message);
+        while server.poll_event().is_some() {}
+        server.exchange().stats().categories()
+    };
+    let few = (0..10).map(&mut invent).last().unwrap();
+    assert_eq!(few, [10, 10, 0]);
+    let many = (10..10_000).map(&mut invent).last().unwrap();
+    assert_eq!(many, [1024, 4096, 0]);
+    assert_eq!((10_000..10_100).map(&mut invent).last(), Some(many));
+    let table = server.exchange().stats().table("received_msg_counters", HistogramMode::Count).unwrap();
+    let other = table.rows.iter().find(|row| row[0] == "(other)").expect("what is beyond is counted in one row");
+    assert_eq!(other[1].parse::<u32>().unwrap(), 10_100 - 1023);
 }
 
 #[test]

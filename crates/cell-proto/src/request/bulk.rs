@@ -213,6 +213,18 @@ impl BulkQueue {
         core::mem::take(&mut self.waiting)
     }
 
+    /// How many messages wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// When what waits should go out, if anything waits.
     #[must_use]
     pub const fn due(&self) -> Option<UnixTime> {

@@ -1,5 +1,7 @@
 //! Whole cells of one process, in memory and over loopback.
 
+#[cfg(unix)]
+mod descriptors;
 mod exchange;
 mod hostile;
 mod protected;
