@@ -1,11 +1,15 @@
 //! The `fedcell` binary: cells and network tools, one command each.
 
 mod cell;
+mod chart;
 mod command;
 mod connect;
 mod exit;
+mod learn;
+mod learning;
 mod net;
 mod print;
+mod provision;
 mod send;
 mod stop;
 mod value;
@@ -40,6 +44,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let outcome = match matches.subcommand() {
         Some((cell::NAME, arguments)) => runtime.block_on(cell::run(arguments)),
         Some((send::NAME, arguments)) => runtime.block_on(send::run(arguments)),
+        Some((learn::NAME, arguments)) => learn::run(arguments),
+        Some((provision::NAME, arguments)) => provision::run(arguments),
         Some((net::NAME, arguments)) => runtime.block_on(net::run(arguments)),
         // clap has refused everything else.
         _ => Ok(()),

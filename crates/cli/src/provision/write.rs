@@ -1,0 +1,94 @@
+//! Puts kits on disk: all of them, or nothing.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use fedcell_protocol_defs::config::KitFolder;
+use serde_json::{Map, json};
+
+use super::authority::Authority;
+use super::kit::{Access, Kit};
+
+/// Folder of kits in that of the project. The reference counts up from it with every change.
+const KITS: &str = "prod_00";
+
+/// A folder that is removed again unless it is kept.
+struct Unfinished<'a>(Option<&'a Path>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0 {
+            // The reason of the failure counts, not that of this one.
+            _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Writes `kits` into a new folder of the project's name in `output`; returns where they are.
+///
+/// # Errors
+///
+/// There is something of that name already, or the disk refuses; nothing is left behind then.
+pub(crate) fn write(output: &Path, project: &str, authority: &Authority, kits: &[Kit]) -> Result<PathBuf> {
+    let target = output.join(project);
+    if fs::symlink_metadata(&target).is_ok() {
+        bail!("{} is there already: remove it, or choose another folder or project name", target.display());
+    }
+    fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
+    let staging = output.join(format!(".{project}.unfinished-{}", std::process::id()));
+    folder(&staging)?;
+    let mut unfinished = Unfinished(Some(&staging));
+    fill(&staging, authority, kits)?;
+    // Only an empty folder could be replaced by this, and nobody's work is in one.
+    fs::rename(&staging, &target)
+        .with_context(|| format!("cannot rename {} to {}", staging.display(), target.display()))?;
+    unfinished.0 = None;
+    Ok(target.join(KITS))
+}
+
+fn fill(staging: &Path, authority: &Authority, kits: &[Kit]) -> Result<()> {
+    let all = staging.join(KITS);
+    folder(&all)?;
+    for kit in kits {
+        let own = all.join(&kit.name);
+        folder(&own)?;
+        for part in [KitFolder::STARTUP.as_str(), KitFolder::LOCAL.as_str(), "transfer"] {
+            folder(&own.join(part))?;
+        }
+        for part in &kit.files {
+            let folder = part.folder.map_or_else(|| own.clone(), |folder| own.join(folder.as_str()));
+            file(&folder.join(part.name), &part.bytes, part.access)?;
+        }
+    }
+    let state = staging.join("state");
+    folder(&state)?;
+    // What the reference keeps to add participants later.
+    let mut certificates = Map::new();
+    certificates.insert("root_cert".to_owned(), json!(authority.own.certificate));
+    certificates.insert("root_pri_key".to_owned(), json!(authority.own.key));
+    for kit in kits {
+        certificates.insert(kit.name.clone(), json!({"cert": kit.pair.certificate, "pri_key": kit.pair.key}));
+    }
+    file(&state.join("cert.json"), json!(certificates).to_string().as_bytes(), Access::Secret)
+}
+
+fn folder(path: &Path) -> Result<()> {
+    DirBuilder::new().mode(0o755).create(path).with_context(|| format!("cannot make {}", path.display()))
+}
+
+fn file(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
+    let mode = match access {
+        Access::Public => 0o644,
+        Access::Secret => 0o600,
+        Access::Program => 0o755,
+    };
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
