@@ -39,14 +39,19 @@ fn told(lines: &mut impl Iterator<Item = std::io::Result<String>>, word: &str) -
     number.unwrap_or_else(|| panic!("the server did not say its {word}")).parse().unwrap()
 }
 
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
+}
+
 /// The server of the low limit: says its port, serves until its input ends, and says how many peers gave way.
 async fn serve() {
     let server = server().await;
     let port = server.connectors().into_iter().find_map(|info| info.bound).unwrap().port();
-    println!("port={port}");
+    say(&format!("port={port}"));
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
-    println!("evicted={}", server.unknown_peers().1);
-    std::io::stdout().flush().unwrap();
+    say(&format!("evicted={}", server.unknown_peers().1));
 }
 
 #[tokio::test]
