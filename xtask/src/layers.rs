@@ -27,7 +27,7 @@ const LAYERS: &[Layer] = &[
         folder: "crates/fobs",
         package: "fedcell-fobs",
         inside: &["fedcell-protocol-defs"],
-        outside: &["bytes", "rmp", "thiserror", "ndarray", "half", "safetensors", "serde"],
+        outside: &["bytes", "crc32fast", "rmp", "thiserror", "ndarray", "half", "safetensors", "serde"],
     },
     Layer {
         folder: "crates/auth",

@@ -6,6 +6,7 @@
 
 mod base64;
 pub mod challenge;
+mod digest;
 mod error;
 pub mod identity;
 mod name;
@@ -17,6 +18,7 @@ mod time;
 pub mod token;
 mod uuid;
 
+pub use digest::ContentDigest;
 pub use error::{Fault, Unauthenticated};
 pub use name::{BadName, CommonName, MAX_NAME_LENGTH};
 pub use rand_core;

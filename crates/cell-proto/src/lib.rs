@@ -7,6 +7,7 @@
 pub mod address;
 pub mod adhoc;
 mod clock;
+pub mod download;
 pub mod filter;
 pub mod frame;
 pub mod headers;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::array::Array;
-use crate::{DownloadRef, Text};
+use crate::{ArrayRef, DownloadRef, Text};
 
 /// Where an array goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,29 @@ pub enum Placement {
     Reference,
 }
 
+/// An array that is offered for download, wherever it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Offered {
+    /// It is in the object.
+    Array(Array),
+    /// The object has a reference to it, and the policy has said that the array is here all the same.
+    Kept(ArrayRef),
+}
+
 /// Decides for each array of a container where it goes, and offers those that are to be downloaded.
 ///
 /// The download service lives above this crate; an implementation is the bridge to it.
 pub trait ArrayPolicy {
     /// Where this array goes.
     fn place(&mut self, array: &Array) -> Placement;
+
+    /// Whether the array behind this reference is here, in a file for example, and is to be offered with the others.
+    /// References to what is elsewhere are passed on as they are, which is the default.
+    fn keeps(&mut self, reference: &ArrayRef) -> bool {
+        let _ = reference;
+        false
+    }
 
     /// Offers the arrays that were placed by reference, with their item ids, and says where they are to be had. Called
     /// once per container, after everything else has been encoded, and only if there are any.
@@ -30,7 +47,7 @@ pub trait ArrayPolicy {
     /// They cannot be offered; the encoding fails with [`ErrorKind::Policy`](crate::ErrorKind::Policy).
     fn publish(
         &mut self,
-        items: Vec<(Text, Array)>,
+        items: Vec<(Text, Offered)>,
     ) -> Result<Arc<DownloadRef>, Box<dyn core::error::Error + Send + Sync>>;
 }
 
@@ -46,7 +63,7 @@ impl ArrayPolicy for Inline {
 
     fn publish(
         &mut self,
-        _items: Vec<(Text, Array)>,
+        _items: Vec<(Text, Offered)>,
     ) -> Result<Arc<DownloadRef>, Box<dyn core::error::Error + Send + Sync>> {
         Err("an inline policy places no array by reference".into())
     }
@@ -79,9 +96,13 @@ impl ArrayPolicy for ByReference {
 
     fn publish(
         &mut self,
-        items: Vec<(Text, Array)>,
+        items: Vec<(Text, Offered)>,
     ) -> Result<Arc<DownloadRef>, Box<dyn core::error::Error + Send + Sync>> {
-        self.items.extend(items);
+        // No reference is kept, so all of them are arrays.
+        self.items.extend(items.into_iter().filter_map(|(item, offered)| match offered {
+            Offered::Array(array) => Some((item, array)),
+            Offered::Kept(_) => None,
+        }));
         Ok(Arc::clone(&self.source))
     }
 }

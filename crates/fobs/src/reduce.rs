@@ -8,7 +8,7 @@ use fedcell_protocol_defs::fobs::{
 
 use crate::array::Array;
 use crate::error::{Error, ErrorKind};
-use crate::policy::Placement;
+use crate::policy::{Offered, Placement};
 use crate::writer::{Scope, Section, Writer, item_id, length, within};
 use crate::{ArrayRef, Blob, Datum, DatumContent, DatumId, Map, Object, Scalar, Text, Value, key, msgpack};
 
@@ -155,14 +155,26 @@ impl Writer<'_> {
 
     /// The item id of an array that is to be offered: the same for the same array.
     fn item(&mut self, array: &Array) -> Text {
-        let at = self.items.iter().position(|item| item.is_same_view(array)).unwrap_or(self.items.len());
+        let same = |item: &Offered| matches!(item, Offered::Array(other) if other.is_same_view(array));
+        let at = self.items.iter().position(same).unwrap_or(self.items.len());
         if at == self.items.len() {
-            self.items.push(array.clone());
+            self.items.push(Offered::Array(array.clone()));
         }
         item_id(at)
     }
 
     pub(crate) fn remote(&mut self, reference: &ArrayRef) -> Result<(), Error> {
+        if self.policy.keeps(reference) {
+            let same = |item: &Offered| matches!(item, Offered::Kept(other) if other == reference);
+            let at = self.items.iter().position(same).unwrap_or(self.items.len());
+            if at == self.items.len() {
+                self.items.push(Offered::Kept(reference.clone()));
+            }
+            return self.envelope(TypeName::NDARRAY, DecomposerName::NUMPY_ARRAY, |it| {
+                it.form(ArrayForm::REF, 2);
+                it.text(&item_id(at))
+            });
+        }
         let source = &reference.source;
         match self.passed_on.iter().find(|other| other.dot == source.dot) {
             Some(same) if same == source => {}

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fedcell_protocol_defs::fobs::{DecomposerName, SectionLayout, SectionMarker, TypeName};
 
-use crate::array::Array;
 use crate::error::{Error, ErrorKind};
-use crate::policy::ArrayPolicy;
+use crate::policy::{ArrayPolicy, Offered};
 use crate::sink::Sink;
 use crate::{Blob, Budget, Datum, DatumId, DatumIds, DownloadRef, Map, Text, Value, download, msgpack};
 
@@ -38,7 +37,7 @@ pub(crate) struct Writer<'a> {
     /// Datums of the application that have a section already.
     pub(crate) given: HashMap<DatumId, Datum>,
     /// Arrays that are to be offered; the position is the number in the item id.
-    pub(crate) items: Vec<Array>,
+    pub(crate) items: Vec<Offered>,
     /// Batches of others that the object refers to.
     pub(crate) passed_on: Vec<Arc<DownloadRef>>,
 }
@@ -205,7 +204,7 @@ impl<'a> Writer<'a> {
         }
         let mut batches = Vec::new();
         if !self.items.is_empty() {
-            let items = self.items.drain(..).enumerate().map(|(at, array)| (item_id(at), array)).collect();
+            let items = self.items.drain(..).enumerate().map(|(at, item)| (item_id(at), item)).collect();
             let source = self.policy.publish(items).map_err(|error| Error::new(ErrorKind::Policy(error)))?;
             if self.passed_on.iter().any(|other| other.dot == source.dot) {
                 return Err(ErrorKind::MixedBatches(source.dot).into());

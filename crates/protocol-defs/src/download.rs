@@ -63,6 +63,16 @@ wire_table! {
 }
 
 wire_table! {
+    /// Further keys of the same bodies, of ours. The reference looks for the keys that it knows and for no others.
+    names BodyExtension(str) in "download.key_extension";
+
+    /// Receiver to source, bool: the receiver wants to know the hash of what it gets. Source to receiver, beside
+    /// [`DATA`](BodyKey::DATA), to those that want it: a list with the SHA-256, 32 bytes, of each byte string of the
+    /// piece, in order; one for a piece of a file.
+    CONTENT_SHA256 = "content_sha256", extension;
+}
+
+wire_table! {
     /// What a reply to a pull is; the value of [`BodyKey::STATUS`].
     ///
     /// A reference id that is unknown or expired has no status: the reply has the return code `invalid_request`.
@@ -176,6 +186,57 @@ wire_table! {
 
     /// Follows the item id in the name of the member, whose content is the array in numpy's own file format.
     MEMBER_SUFFIX = ".npy";
+}
+
+wire_table! {
+    /// The numbers of such an archive: what stands before the member, behind it, and at the end. Little endian.
+    ///
+    /// A reader takes the lengths from the directory at the end, since a writer that cannot seek leaves those before
+    /// the member open.
+    quantities ArchiveLayout in "download.archive_layout";
+
+    /// Signature of what stands before the member.
+    LOCAL_SIGNATURE: u32 = 0x0403_4b50;
+    /// Size of it without name and extra field.
+    LOCAL_SIZE: usize = 30;
+    /// Signature of the member's entry in the directory.
+    ENTRY_SIGNATURE: u32 = 0x0201_4b50;
+    /// Size of the entry without name, extra field and comment.
+    ENTRY_SIZE: usize = 46;
+    /// Signature of the end of the directory.
+    END_SIGNATURE: u32 = 0x0605_4b50;
+    /// Size of the end without comment.
+    END_SIZE: usize = 22;
+    /// Signature of the end in its long form, for offsets of four gigabytes and more.
+    LONG_END_SIGNATURE: u32 = 0x0606_4b50;
+    /// Size of the end in its long form.
+    LONG_END_SIZE: usize = 56;
+    /// Signature of what says where the long form is.
+    LOCATOR_SIGNATURE: u32 = 0x0706_4b50;
+    /// Size of what says where the long form is.
+    LOCATOR_SIZE: usize = 20;
+    /// Version needed to read: 4.5, which has the long form.
+    VERSION: u16 = 45;
+    /// Where the archive was made, in the upper byte of the version in the directory: Unix.
+    MADE_ON: u16 = 3;
+    /// Method of a member that is not compressed; no other is used.
+    STORED: u16 = 0;
+    /// Time of day of each member.
+    TIME: u16 = 0;
+    /// Date of each member: 1980-01-01.
+    DATE: u16 = 33;
+    /// File attributes of the member, in the directory: a file that its owner may read and write.
+    ATTRIBUTES: u32 = 0x0180_0000;
+    /// Id of the extra field that has the long lengths.
+    LONG_FIELD: u16 = 1;
+    /// Stands for a length or offset that is in the extra field.
+    IN_LONG_FIELD: u32 = 0xffff_ffff;
+    /// Bit of the flags: the member is encrypted. Such an archive is refused.
+    FLAG_ENCRYPTED: u16 = 1;
+    /// Bit of the flags: the lengths stand behind the member and in the directory only.
+    FLAG_LENGTHS_BEHIND: u16 = 8;
+    /// Bit of the flags: the name is UTF-8.
+    FLAG_UTF8: u16 = 0x0800;
 }
 
 wire_table! {

@@ -104,7 +104,6 @@ impl Entry {
         Self { status: Status::Unspoken, ..self }
     }
 
-    #[expect(dead_code, reason = "no extension of ours has been needed so far")]
     pub(crate) const fn extension(self) -> Self {
         Self { status: Status::Extension, ..self }
     }

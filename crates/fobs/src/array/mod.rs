@@ -2,10 +2,12 @@
 
 mod dtype;
 mod element;
+mod layout;
 mod npy;
 
 pub use dtype::{ByteOrder, DType, Kind};
 pub use element::{Element, Elements};
+pub use layout::ArrayLayout;
 
 use crate::Blob;
 
@@ -14,9 +16,7 @@ use crate::Blob;
 /// Cloning shares the elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Array {
-    dtype: DType,
-    shape: Box<[usize]>,
-    order: Order,
+    layout: ArrayLayout,
     data: Blob,
 }
 
@@ -42,11 +42,19 @@ impl Array {
         order: Order,
         data: impl Into<Blob>,
     ) -> Result<Self, ArrayError> {
-        let (shape, data) = (shape.into(), data.into());
-        let needed = shape.iter().try_fold(dtype.item_size(), |size, axis| size.checked_mul(*axis));
-        let found = data.len();
+        Self::with_layout(ArrayLayout::new(dtype, shape, order), data)
+    }
+
+    /// An array of these bytes, which are not copied, in this layout.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not as many as the layout needs.
+    pub fn with_layout(layout: ArrayLayout, data: impl Into<Blob>) -> Result<Self, ArrayError> {
+        let data = data.into();
+        let (needed, found) = (layout.data_len(), data.len());
         match needed {
-            Some(needed) if needed == found => Ok(Self { dtype, shape, order, data }),
+            Some(needed) if needed == found => Ok(Self { layout, data }),
             _ => Err(ArrayError::Size { needed, found }),
         }
     }
@@ -62,33 +70,38 @@ impl Array {
 
     /// The bytes that stand before the elements in a `.npy` file of the array; the same that numpy writes.
     pub fn npy_header(&self) -> Vec<u8> {
-        npy::header(self)
+        self.layout.npy_header()
+    }
+
+    /// Type, shape and order.
+    pub const fn layout(&self) -> &ArrayLayout {
+        &self.layout
     }
 
     /// Type of the elements.
     pub const fn dtype(&self) -> &DType {
-        &self.dtype
+        self.layout.dtype()
     }
 
     /// Length along each axis; empty for a single element.
     pub const fn shape(&self) -> &[usize] {
-        &self.shape
+        self.layout.shape()
     }
 
     /// Number of elements.
     pub fn len(&self) -> usize {
         // Cannot overflow for elements that have a size: the constructor has compared the product with the bytes.
-        self.shape.iter().fold(1_usize, |count, axis| count.saturating_mul(*axis))
+        self.shape().iter().fold(1_usize, |count, axis| count.saturating_mul(*axis))
     }
 
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
-        self.shape.contains(&0)
+        self.shape().contains(&0)
     }
 
     /// In which order the elements are stored.
     pub const fn order(&self) -> Order {
-        self.order
+        self.layout.order()
     }
 
     /// The bytes of the elements.
@@ -106,9 +119,7 @@ impl Array {
         let address = |array: &Self| array.data.segments().first().map(|segment| (segment.as_ptr(), segment.len()));
         address(self) == address(other)
             && !self.data.is_empty()
-            && self.shape == other.shape
-            && self.order == other.order
-            && self.dtype == other.dtype
+            && self.layout == other.layout
             && self.data.segments().len() == other.data.segments().len()
     }
 }

@@ -2,7 +2,7 @@
 
 use fedcell_protocol_defs::fobs::{NpyKey, NpyLayout};
 
-use super::{Array, ArrayError, DType, Order};
+use super::{Array, ArrayError, ArrayLayout, DType, Order};
 use crate::Blob;
 
 const MAGIC: [u8; 6] = [NpyLayout::MAGIC_FIRST, b'N', b'U', b'M', b'P', b'Y'];
@@ -11,33 +11,46 @@ const MAGIC: [u8; 6] = [NpyLayout::MAGIC_FIRST, b'N', b'U', b'M', b'P', b'Y'];
 pub(super) fn parse(file: &Blob) -> Result<Array, ArrayError> {
     let (header, elements) = split_header(file)?;
     let header = header.to_bytes();
-    let header = Literal(&header).header()?;
-    Array::new(header.dtype, header.shape, header.order, elements)
+    Array::with_layout(Literal(&header).layout()?, elements)
+}
+
+/// Reads the beginning of a file: the layout, and where the elements begin. None if it is not all there yet.
+pub(super) fn parse_prefix(bytes: &[u8]) -> Result<Option<(ArrayLayout, usize)>, ArrayError> {
+    let Some((magic, rest)) = bytes.split_at_checked(NpyLayout::MAGIC_SIZE) else { return Ok(None) };
+    let width = length_width(magic)?;
+    let Some((length, rest)) = rest.split_at_checked(width) else { return Ok(None) };
+    let length = header_length(length.iter().copied())?;
+    let Some((header, _)) = rest.split_at_checked(length) else { return Ok(None) };
+    Ok(Some((Literal(header).layout()?, NpyLayout::MAGIC_SIZE + width + length)))
+}
+
+/// How many bytes count the header, from what stands before them.
+fn length_width(magic: &[u8]) -> Result<usize, ArrayError> {
+    let [version @ .., _minor] = magic.strip_prefix(&MAGIC).ok_or(ArrayError::NotNpy)? else {
+        return Err(ArrayError::NotNpy);
+    };
+    // Version 1 counts its header in two bytes, the later ones in four; numpy writes 1 whenever it is enough.
+    match version {
+        [1] => Ok(NpyLayout::LENGTH_SIZE),
+        [2 | 3] => Ok(size_of::<u32>()),
+        _ => Err(ArrayError::NotNpy),
+    }
+}
+
+fn header_length(bytes: impl Iterator<Item = u8>) -> Result<usize, ArrayError> {
+    let length = bytes.enumerate().fold(0, |sum, (at, byte)| sum | usize::from(byte) << (8 * at));
+    if length > NpyLayout::MAX_HEADER_SIZE { Err(ArrayError::HeaderLength(length)) } else { Ok(length) }
 }
 
 /// Cuts a file into the text of its header and its elements.
 fn split_header(file: &Blob) -> Result<(Blob, Blob), ArrayError> {
     let (magic, rest) = file.split_at(NpyLayout::MAGIC_SIZE).ok_or(ArrayError::NotNpy)?;
-    let magic = magic.to_bytes();
-    let [version @ .., _minor] = magic.strip_prefix(&MAGIC).ok_or(ArrayError::NotNpy)? else {
-        return Err(ArrayError::NotNpy);
-    };
-    // Version 1 counts its header in two bytes, the later ones in four; numpy writes 1 whenever it is enough.
-    let width = match version {
-        [1] => NpyLayout::LENGTH_SIZE,
-        [2 | 3] => size_of::<u32>(),
-        _ => return Err(ArrayError::NotNpy),
-    };
-    let (length, rest) = rest.split_at(width).ok_or(ArrayError::NotNpy)?;
-    let length = length.iter().enumerate().fold(0, |sum, (at, byte)| sum | usize::from(byte) << (8 * at));
-    if length > NpyLayout::MAX_HEADER_SIZE {
-        return Err(ArrayError::HeaderLength(length));
-    }
-    rest.split_at(length).ok_or(ArrayError::NotNpy)
+    let (length, rest) = rest.split_at(length_width(&magic.to_bytes())?).ok_or(ArrayError::NotNpy)?;
+    rest.split_at(header_length(length.iter())?).ok_or(ArrayError::NotNpy)
 }
 
 /// Writes everything before the elements, as numpy does.
-pub(super) fn header(array: &Array) -> Vec<u8> {
+pub(super) fn header(array: &ArrayLayout) -> Vec<u8> {
     let mut text = format!(
         "{{'{}': '{}', '{}': {}, '{}': ({}), }}",
         NpyKey::DESCR,
@@ -93,17 +106,11 @@ impl core::fmt::Display for Shape<'_> {
     }
 }
 
-struct Header {
-    dtype: DType,
-    shape: Vec<usize>,
-    order: Order,
-}
-
 /// What is left of a Python literal.
 struct Literal<'a>(&'a [u8]);
 
 impl<'a> Literal<'a> {
-    fn header(mut self) -> Result<Header, ArrayError> {
+    fn layout(mut self) -> Result<ArrayLayout, ArrayError> {
         let (mut dtype, mut shape, mut order) = (None, None, None);
         self.expect(b'{')?;
         while !self.skip(b'}') {
@@ -125,7 +132,7 @@ impl<'a> Literal<'a> {
         }
         self.space();
         match (dtype, shape, order) {
-            (Some(dtype), Some(shape), Some(order)) if self.0.is_empty() => Ok(Header { dtype, shape, order }),
+            (Some(dtype), Some(shape), Some(order)) if self.0.is_empty() => Ok(ArrayLayout::new(dtype, shape, order)),
             _ => Err(ArrayError::Header),
         }
     }
