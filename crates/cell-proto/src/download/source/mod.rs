@@ -25,6 +25,3 @@ pub use receivers::Receivers;
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;
