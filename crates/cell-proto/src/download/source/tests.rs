@@ -37,6 +37,19 @@ fn value(json: &Json) -> Value {
     }
 }
 
+/// The same with the entries of every map in the order of their keys: the vectors have lost theirs.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => {
+            let mut entries: Vec<(String, Value)> =
+                map.iter().map(|(key, item)| (key.as_str().unwrap().to_owned(), sorted(item))).collect();
+            entries.sort_by(|ours, theirs| ours.0.cmp(&theirs.0));
+            entries.into_iter().collect::<Map>().into()
+        }
+        other => other.clone(),
+    }
+}
+
 fn source(receivers: Receivers, lengths: &[u64]) -> (Source, TransactionId) {
     let mut source = Source::new(SourceConfig::default());
     let id = source.open(NOW, Transaction::new(receivers));
@@ -103,13 +116,13 @@ fn answers_are_those_of_the_reference() {
             // The vectors describe long data in words.
             Some("<1 items: [274] bytes>") => {
                 let body = body.as_map().unwrap();
-                assert_eq!(body.get("state"), Some(&value(&expected["state"])), "{name}");
+                assert_eq!(body.get("state").map(sorted), Some(value(&expected["state"])), "{name}");
                 assert_eq!(body.get("status"), Some(&"ok".into()), "{name}");
                 assert_eq!(body.get("cancel_capable"), Some(&true.into()), "{name}");
                 assert_eq!(body.len(), 4, "{name}");
             }
             Some(other) => panic!("{other}"),
-            None => assert_eq!(body, value(expected), "{name}"),
+            None => assert_eq!(sorted(&body), value(expected), "{name}"),
         }
     }
     assert_eq!(cases.len(), 12);
@@ -129,7 +142,7 @@ fn pieces_are_cut_as_the_reference_cuts_them() {
                 Plan::Complete => assert_eq!(request["status"], "eof"),
                 Plan::Items { count, state: next, .. } => {
                     assert_eq!(Some(count as u64), request["items"].as_u64());
-                    assert_eq!(Value::Map(next.clone()), value(&request["state_out"]));
+                    assert_eq!(sorted(&Value::Map(next.clone())), value(&request["state_out"]));
                     state = Some(next);
                 }
                 other => panic!("{other:?}"),
