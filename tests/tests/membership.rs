@@ -1,13 +1,13 @@
 //! Sites and their server: registration by challenge, heartbeats, goodbye, and everything that is refused.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
 use fedcell_cell::driver::MemoryNetwork;
+use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request};
 use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
@@ -129,8 +129,11 @@ async fn a_site_registers_stays_and_leaves() {
 
     let reply = site.send_heartbeat(&["no-such-job".to_owned()]).await.unwrap();
     assert_eq!(reply.abort_jobs, ["no-such-job"]);
-    service.with(|registrar| registrar.set_jobs(BTreeSet::from(["job".to_owned()])));
-    assert_eq!(site.send_heartbeat(&["job".to_owned()]).await.unwrap().abort_jobs, [""; 0]);
+    let job = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
+    let address = Fqcn::parse("server").unwrap().child(job).unwrap();
+    let now = site.cell().unwrap().now();
+    service.with(|registrar| registrar.add_job(now, job, address.as_fqcn()).unwrap());
+    assert_eq!(site.send_heartbeat(&[job.to_owned()]).await.unwrap().abort_jobs, [""; 0]);
 
     site.quit().await.unwrap();
     assert!(!is_heard(&site).await, "a site that has left must not be heard");

@@ -2,5 +2,7 @@
 
 pub mod communicator;
 pub mod outbox;
+pub mod task_loop;
 
 pub use communicator::{Communicator, Config};
+pub use task_loop::TaskLoop;

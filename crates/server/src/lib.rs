@@ -8,6 +8,7 @@ pub mod model;
 pub mod round;
 pub mod run;
 pub mod selection;
+pub mod tasks;
 
 pub use controller::Controller;
 pub use journal::Ending;

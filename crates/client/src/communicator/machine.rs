@@ -1,6 +1,7 @@
 //! The Communicator itself: what it knows, and its hold on the cell.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_auth::SecretText;
@@ -38,6 +39,8 @@ struct State {
     session: Option<String>,
     verifier: Option<TokenVerifier>,
     is_registered: bool,
+    /// What the server has asked for at least.
+    task_timeout: Duration,
     /// Of the cell that the filter stands in: a cell gets it once.
     attached_to: Option<String>,
 }
@@ -140,6 +143,16 @@ impl Communicator {
         cell.request(ReservedSegment::ROOT_SERVER.as_str(), Channel::SERVER_MAIN, topic)
             .header(HeaderKey::PROJECT_NAME, config.project.as_str())
             .timeout(config.maintenance_timeout)
+    }
+
+    pub(super) fn task_timeout(&self) -> Duration {
+        self.state().task_timeout.max(self.config().task_timeout)
+    }
+
+    /// The server says that its tasks take so long to come.
+    pub(super) fn raise_task_timeout(&self, least: Duration) {
+        let mut state = self.state();
+        state.task_timeout = state.task_timeout.max(least);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,8 @@
 //! ```text
 //!   Config ─► Communicator ── register ─► credential ─► on every message that the server looks at
 //!                 │            ▲ again when the server has forgotten us
-//!                 ├── send_heartbeat, HeartbeatLoop
+//!                 ├── send_heartbeat, heartbeats
+//!                 ├── sync_runner, pull_task, check_task, submit_update
 //!                 └── quit
 //! ```
 
@@ -12,9 +13,11 @@ mod error;
 mod heartbeat;
 mod machine;
 mod register;
+mod task;
 mod wording;
 
 pub use config::Config;
 pub use error::{HeartbeatError, QuitError, RegisterError, Step};
 pub use heartbeat::{HeartbeatReply, Jobs};
 pub use machine::{Communicator, Registered};
+pub use task::{Pulled, Task, TaskError};

@@ -302,11 +302,6 @@ impl Registrar {
         self.disabled.remove(client)
     }
 
-    /// Says which jobs run in this federation now.
-    pub fn set_jobs(&mut self, jobs: BTreeSet<String>) {
-        self.jobs = jobs;
-    }
-
     /// Takes back a token that was issued before a restart, and with it its client, which counts as just heard of.
     ///
     /// # Errors
@@ -343,6 +338,32 @@ impl Registrar {
     /// [`IssueError`] if our key cannot sign.
     pub fn own_credential(&self) -> Result<Option<ClientCredential>, IssueError> {
         self.security.as_ref().map(|security| security.tokens.own_credential()).transpose()
+    }
+
+    /// Takes a job of this server in: its cell may speak, and sites that run it are not told to end it. The credential is
+    /// for the messages of the job's cell; none without keys.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`] if the id is no UUID or is taken.
+    pub fn add_job(
+        &mut self,
+        now: UnixTime,
+        job: &str,
+        cell: Fqcn<'_>,
+    ) -> Result<Option<ClientCredential>, IssueError> {
+        let issue = |security: &mut Security| security.tokens.register_server_job(job, cell.as_str(), now);
+        let credential = self.security.as_mut().map(issue).transpose()?;
+        self.jobs.insert(job.to_owned());
+        Ok(credential)
+    }
+
+    /// A job has ended: its cell may not speak any more, and sites that still run it are told to end it.
+    pub fn remove_job(&mut self, job: &str) {
+        self.jobs.remove(job);
+        if let Some(security) = &mut self.security {
+            security.tokens.revoke_server_job(job);
+        }
     }
 
     /// Members by name.

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fedcell_auth::token::AuthHeaders;
+use fedcell_auth::token::{AuthHeaders, ClientCredential};
 use fedcell_auth::{Unauthenticated, UnixTime};
 use fedcell_cell::{Cell, Request, SystemRandom, fobs_body};
 use fedcell_cell_proto::filter::{Filter as _, FilterContext, Place, Verdict};
@@ -57,14 +57,7 @@ impl MembershipService {
         let check = CheckCredential::new(Checker::Server, Arc::new(self.clone()));
         cell.filter(Place::Incoming, any, any, check);
         if let Some(own) = own {
-            let attach = Arc::new(AttachCredential::new());
-            attach.set(&own);
-            for place in [Place::OutgoingRequest, Place::OutgoingReply] {
-                let attach = Arc::clone(&attach);
-                cell.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| -> Verdict {
-                    attach.judge(context, message)
-                });
-            }
+            show(cell, &own);
         }
         self.serve(cell, Topic::CHALLENGE, Self::answer_challenge);
         self.serve(cell, Topic::REGISTER, Self::answer_registration);
@@ -72,6 +65,19 @@ impl MembershipService {
         self.serve(cell, Topic::QUIT, Self::answer_quit);
         let (service, cell) = (self.clone(), cell.clone());
         tokio::spawn(async move { service.keep_time(&cell).await });
+        Ok(())
+    }
+
+    /// Takes a job in, whose cell has been started, and has its messages show that they are the job's.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`](fedcell_auth::token::IssueError) if the id of the job is no UUID or is taken.
+    pub fn add_job(&self, job: &str, cell: &Cell) -> Result<(), fedcell_auth::token::IssueError> {
+        let credential = self.with(|registrar| registrar.add_job(cell.now(), job, cell.address()))?;
+        if let Some(credential) = credential {
+            show(cell, &credential);
+        }
         Ok(())
     }
 
@@ -165,6 +171,18 @@ impl MembershipService {
         let (client, project) = who(request);
         self.with(|registrar| registrar.handle_quit(client, project))?;
         Ok(Reply::ok(Body::none()).with_headers(said(ReplyText::QUIT)))
+    }
+}
+
+/// Has the messages of a cell show a credential of the server's.
+fn show(cell: &Cell, credential: &ClientCredential) {
+    let (attach, any) = (Arc::new(AttachCredential::new()), Wildcard::ANY.as_str());
+    attach.set(credential);
+    for place in [Place::OutgoingRequest, Place::OutgoingReply] {
+        let attach = Arc::clone(&attach);
+        cell.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| -> Verdict {
+            attach.judge(context, message)
+        });
     }
 }
 
