@@ -70,8 +70,7 @@ impl Site {
 #[tokio::test]
 async fn three_sites_and_one_that_fails_at_first_make_a_model() {
     let network = MemoryNetwork::new();
-    let members =
-        MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
+    let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
     let root = start(&network, "server").await;
     members.attach(&root).unwrap();
     let names: Vec<String> = (1..=3).map(|number| format!("site-{number}")).collect();
@@ -110,11 +109,12 @@ async fn three_sites_and_one_that_fails_at_first_make_a_model() {
 
     // The first round has the mean of 1 and 2, the others that of 1, 2 and 3.
     let expected = 1.5 + 2.0 * 2.0;
-    tasks.with(|run, _| {
-        assert_eq!(run.model(), &model(&[expected, 10.0 + expected]));
-        Ok(())
-    })
-    .unwrap();
+    tasks
+        .with(|run, _| {
+            assert_eq!(run.model(), &model(&[expected, 10.0 + expected]));
+            Ok(())
+        })
+        .unwrap();
     let mut rejected = 0;
     while let Ok(event) = reports.try_recv() {
         rejected += usize::from(matches!(event, RunEvent::Refused { .. }));

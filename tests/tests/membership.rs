@@ -7,9 +7,9 @@ use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
 use fedcell_cell::driver::MemoryNetwork;
-use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request};
+use fedcell_cell_proto::address::Fqcn;
 use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
 use fedcell_server::membership::{
     MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,

@@ -15,7 +15,7 @@ use super::event::{LoopEvent, Outcome};
 use super::executor::{ExecuteError, Executor, panicked};
 use super::store::ResultStore;
 use crate::communicator::{Communicator, Pulled, Task, TaskError};
-use crate::outbox::{Begin, OutboxError, Submission, TaskKey};
+use crate::outbox::{Begin, Outbox, OutboxError, Submission, TaskKey};
 
 /// Reports that a slow reader may lag behind before it misses some.
 const EVENT_BACKLOG: usize = 256;
@@ -237,7 +237,9 @@ impl TaskLoop {
                 cancel.cancel();
                 running.abort();
                 let text = match (late, self.patience) {
-                    (Some(_), Some(patience)) => format!("the executor was not done after {} s", patience.as_secs_f64()),
+                    (Some(_), Some(patience)) => {
+                        format!("the executor was not done after {} s", patience.as_secs_f64())
+                    }
                     _ => "the executor was stopped".to_owned(),
                 };
                 Err(ExecuteError::new(ShareableCode::EXECUTION_EXCEPTION, text))
@@ -247,7 +249,7 @@ impl TaskLoop {
 
     /// Sends what is due, until nothing is or the server does not take it.
     async fn deliver(&self, stop: &CancellationToken) -> Result<(), LoopError> {
-        while let Some(submission) = self.store.with(|outbox, now| outbox.next(now)).await? {
+        while let Some(submission) = self.store.with(Outbox::next).await? {
             let sent = stop.run_until_cancelled(self.send(&submission)).await.unwrap_or(Ok(false))?;
             let key = submission.key.clone();
             if sent {

@@ -44,9 +44,8 @@ impl<S: Storage + Send + 'static> ResultStore<S> {
         verb: impl FnOnce(&mut Outbox<S>, Instant) -> Result<T, OutboxError> + Send + 'static,
     ) -> Result<T, OutboxError> {
         let (outbox, now) = (Arc::clone(&self.outbox), tokio::time::Instant::now().into_std());
-        let done = tokio::task::spawn_blocking(move || {
-            verb(&mut outbox.lock().unwrap_or_else(PoisonError::into_inner), now)
-        });
+        let done =
+            tokio::task::spawn_blocking(move || verb(&mut outbox.lock().unwrap_or_else(PoisonError::into_inner), now));
         match done.await {
             Ok(result) => result,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -159,7 +159,7 @@ where
             tokio::select! {
                 () = cell.ended() => return self.end(Err(TaskServiceError::Stopped)),
                 () = self.inner.changed.notified() => {}
-                () = timer => self.apart(|controller, now| controller.handle_timeout(now)).await,
+                () = timer => self.apart(C::handle_timeout).await,
                 event = membership.recv() => {
                     if let Ok(MembershipEvent::Dead { name } | MembershipEvent::Left { name }) = event {
                         self.apart(move |controller, now| controller.lost(&name, now)).await;
@@ -180,7 +180,7 @@ where
 
     fn answer_get_task(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
         wording::shareable(body)?;
-        let step = self.with(|controller, now| controller.task_for(site, now)).map_err(unavailable)?;
+        let step = self.with(|controller, now| controller.task_for(site, now)).map_err(|error| unavailable(&error))?;
         let job = self.inner.job.as_str();
         wording::reply(&match step {
             Step::Task(task) => wording::task(job, task),
@@ -192,7 +192,8 @@ where
     /// A result is answered when it is on disk, counted or not: the site may forget it.
     fn answer_submit(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
         let result = wording::shareable(body)?;
-        let receipt = self.with(|controller, now| controller.result(site, result, now)).map_err(unavailable)?;
+        let receipt =
+            self.with(|controller, now| controller.result(site, result, now)).map_err(|error| unavailable(&error))?;
         tracing::debug!(site, ?receipt, "a result");
         wording::reply(&Value::from(""))
     }
@@ -206,7 +207,7 @@ where
     fn answer_task_check(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
         let asked = wording::shareable(body)?;
         let id = asked.header(ShareableHeader::TASK_ID.as_str()).and_then(Value::as_str).unwrap_or_default();
-        let step = self.with(|controller, now| controller.task_for(site, now)).map_err(unavailable)?;
+        let step = self.with(|controller, now| controller.task_for(site, now)).map_err(|error| unavailable(&error))?;
         let is_wanted = matches!(&step, Step::Task(task) if task.id == id);
         let code = if is_wanted { ShareableCode::OK } else { ShareableCode::TASK_UNKNOWN };
         wording::reply(&wording::aux(&self.inner.job, code))
@@ -214,7 +215,7 @@ where
 }
 
 /// The controller is gone; a new one will ask for the same.
-fn unavailable(error: TaskServiceError) -> HandlerError {
+fn unavailable(error: &TaskServiceError) -> HandlerError {
     HandlerError::service_unavailable(error.to_string())
 }
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use fedcell_cell::{HandlerError, Request, fobs_body};
 use fedcell_cell_proto::request::{Body, Reply};
-use fedcell_fobs::typed::{FlContext, FobsType as _, Shareable};
 use fedcell_fobs::Value;
+use fedcell_fobs::typed::{FlContext, FobsType as _, Shareable};
 use fedcell_protocol_defs::address::ReservedSegment;
 use fedcell_protocol_defs::cell::ReturnCode;
 use fedcell_protocol_defs::federation::{
