@@ -1,8 +1,8 @@
 //! A whole job over cells: sites register, ask for tasks, train, submit; the server averages.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use fedcell_auth::CommonName;
