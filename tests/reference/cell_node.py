@@ -141,7 +141,7 @@ class Node:
         resources = None
         if config.get("parent_security"):
             resources = {DriverParams.CONNECTION_SECURITY.value: config["parent_security"]}
-        self.cell = CoreCell(
+        self.cell = self.make_cell(
             fqcn=config["fqcn"],
             root_url=config.get("root"),
             secure=security != "clear",
@@ -162,6 +162,10 @@ class Node:
             self.cell.make_internal_listener("tcp", wanted)
 
     # Life of the cell.
+
+    def make_cell(self, **parameters):
+        """The reference's cell without streams; `stream_node.py` has one with."""
+        return CoreCell(**parameters)
 
     def start(self):
         self.cell.start()
@@ -387,12 +391,12 @@ def serve(node, out, line):
         out.put(id=number, error=f"{type(error).__name__}: {error}")
 
 
-def run():
+def run(kind=Node):
     """Runs a cell on standard input and output."""
     out = Out()
     logging.basicConfig(stream=sys.stderr, level=os.environ.get("FEDCELL_NODE_LOG", "WARNING"))
     flare_decomposers.register()
-    node = Node(json.loads(sys.stdin.readline()), out)
+    node = kind(json.loads(sys.stdin.readline()), out)
     node.start()
     with ThreadPoolExecutor(32) as workers:
         for line in sys.stdin:
@@ -408,7 +412,7 @@ def run():
     os._exit(0)
 
 
-def become(connection, log):
+def become(connection, log, kind):
     """Turns a fork of the host into a cell on that connection."""
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for source, target in [(connection.fileno(), 0), (connection.fileno(), 1), (errors, 2)]:
@@ -417,7 +421,7 @@ def become(connection, log):
     # The host's state of it is that of all its forks.
     random.seed()
     os.write(1, json.dumps({"event": "pid", "pid": os.getpid()}).encode() + b"\n")
-    run()
+    run(kind)
 
 
 def first_line(connection):
@@ -431,7 +435,7 @@ def first_line(connection):
     return json.loads(line)
 
 
-def host(path):
+def host(path, kind):
     load_comm_drivers()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
@@ -451,7 +455,7 @@ def host(path):
                 child = os.fork()
                 if child == 0:
                     listener.close()
-                    become(connection, wish["log"])
+                    become(connection, wish["log"], kind)
                 children.add(child)
             elif wish["kill"] in children:
                 os.kill(wish["kill"], signal.SIGKILL)
@@ -460,11 +464,11 @@ def host(path):
             os._exit(0)
 
 
-def main():
+def main(kind=Node):
     if len(sys.argv) == 3 and sys.argv[1] == "--host":
-        host(sys.argv[2])
+        host(sys.argv[2], kind)
     else:
-        run()
+        run(kind)
 
 
 if __name__ == "__main__":

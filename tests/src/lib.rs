@@ -6,6 +6,7 @@ pub mod bench;
 mod fobs_driver;
 pub mod fuzz;
 pub mod interop;
+mod proxy;
 mod random;
 pub mod raw;
 pub mod reference;

@@ -2,19 +2,33 @@
 
 use std::process::ExitCode;
 
+use crate::proxy;
+
 pub mod auth;
 pub mod cell;
 pub mod fobs;
+pub mod stream;
 
 /// What a subject's run returns: nothing, or what did not agree.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] = &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run)];
+const SUBJECTS: &[crate::Subject] =
+    &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run), ("stream", stream::run)];
 
 /// Runs the subjects named by the arguments, or all.
 pub fn main(subjects: &[String]) -> ExitCode {
-    if subjects.first().is_some_and(|first| first == cell::NODE_ARGUMENT) {
-        return cell::node_main();
+    if let Some(code) = subjects.first().and_then(|first| other_life(first)) {
+        return code;
     }
     crate::run_subjects("interop", SUBJECTS, subjects)
+}
+
+/// What this program is when it was started by itself: a cell, or a proxy between two. `None` if it is the runner.
+pub(crate) fn other_life(argument: &str) -> Option<ExitCode> {
+    match argument {
+        cell::NODE_ARGUMENT => Some(cell::node_main()),
+        cell::STREAM_NODE_ARGUMENT => Some(stream::node_main()),
+        proxy::PROXY_ARGUMENT => Some(proxy::main()),
+        _ => None,
+    }
 }

@@ -4,11 +4,11 @@
 //! Networks of the reference alone come along as the measure: a row that fails there says nothing about us.
 //! `FEDCELL_ROWS=TEXT` runs only what has the text in its network's or its own name.
 
-mod kits;
-mod network;
+pub(crate) mod kits;
+pub(crate) mod network;
 mod node;
-mod plan;
-mod process;
+pub(crate) mod plan;
+pub(crate) mod process;
 mod rows;
 
 use core::fmt::Write as _;
@@ -26,7 +26,7 @@ use plan::{PAIR, Plan, SHAPES, Security};
 use rows::LoneRow;
 
 pub(crate) use node::main as node_main;
-pub(crate) use process::NODE_ARGUMENT;
+pub(crate) use process::{NODE_ARGUMENT, STREAM_NODE_ARGUMENT};
 
 /// Networks that run at the same time: most of a row is waiting.
 const WORKERS: usize = 3;
@@ -40,12 +40,13 @@ enum Job {
 }
 
 /// How a row went.
-struct Verdict {
-    network: String,
+pub(crate) struct Verdict {
+    /// Name of its network.
+    pub(crate) network: String,
     row: String,
     seconds: f64,
     /// Why not, if it failed.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// Runs all rows, prints a line for each, and fails if one failed.
@@ -138,7 +139,8 @@ fn do_network(plan: Plan, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict
     verdicts
 }
 
-fn judge(network: String, row: String, run: impl FnOnce() -> Result<()>) -> Verdict {
+/// Runs a row and notes how it went.
+pub(crate) fn judge(network: String, row: String, run: impl FnOnce() -> Result<()>) -> Verdict {
     let start = Instant::now();
     let reason = run().err().map(|error| reason(&error));
     Verdict { network, row, seconds: start.elapsed().as_secs_f64(), reason }
@@ -153,7 +155,8 @@ fn reason(error: &anyhow::Error) -> String {
     causes.join(": ")
 }
 
-fn table(verdicts: &[Verdict]) -> String {
+/// A line for each row, and the reason below one that failed.
+pub(crate) fn table(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     for Verdict { network, row, seconds, reason } in verdicts {
         let mark = if reason.is_some() { "FAIL" } else { "PASS" };
@@ -167,6 +170,7 @@ fn table(verdicts: &[Verdict]) -> String {
     text
 }
 
-fn matches(filter: &str, network: &str, row: &str) -> bool {
+/// Whether a row is wanted.
+pub(crate) fn matches(filter: &str, network: &str, row: &str) -> bool {
     network.contains(filter) || row.contains(filter)
 }

@@ -24,11 +24,41 @@ use crate::reference;
 /// Argument by which the runner's own program becomes a cell of ours.
 pub(crate) const NODE_ARGUMENT: &str = "--cell-node";
 
+/// Argument by which it becomes a cell of ours with streams.
+pub(crate) const STREAM_NODE_ARGUMENT: &str = "--stream-node";
+
 /// How much longer than the command itself may take its answer may stay away.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Until a killed process is gone.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// What runs in a process: the same program twice, ours and the reference's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A cell with its requests.
+    Cell,
+    /// A cell with its streams and downloads.
+    Stream,
+}
+
+impl Kind {
+    /// Argument by which the runner's own program becomes ours.
+    const fn argument(self) -> &'static str {
+        match self {
+            Self::Cell => NODE_ARGUMENT,
+            Self::Stream => STREAM_NODE_ARGUMENT,
+        }
+    }
+
+    /// The reference's program.
+    const fn script(self) -> &'static str {
+        match self {
+            Self::Cell => "cell_node.py",
+            Self::Stream => "stream_node.py",
+        }
+    }
+}
 
 /// Who runs in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +100,7 @@ enum Body {
     /// A child of this program.
     Child { child: Child, input: Option<ChildStdin> },
     /// A fork of the host of the reference's cells.
-    Fork { id: u64, stream: UnixStream },
+    Fork { id: u64, stream: UnixStream, host: &'static Host },
 }
 
 /// The process that has imported the reference and forks its cells.
@@ -92,25 +122,41 @@ pub(crate) struct Awaited {
 impl Process {
     /// Starts a cell; its log goes to `log`.
     pub(crate) fn start(maker: Maker, config: &Value, log: &Path) -> Result<Self> {
+        Self::start_kind(Kind::Cell, maker, config, log)
+    }
+
+    /// Starts a cell of that kind; its log goes to `log`.
+    pub(crate) fn start_kind(kind: Kind, maker: Maker, config: &Value, log: &Path) -> Result<Self> {
         let name = format!("{} ({})", config["fqcn"].as_str().unwrap_or("?"), maker.letter());
-        let (body, output): (_, Box<dyn Read + Send>) = match maker {
-            Maker::Theirs => {
-                let mut stream = host(log)?.connect(&json!({"log": log}))?;
-                let id = first_line(&mut stream)?["pid"].as_u64().context("the host gave no process id")?;
-                let output = stream.try_clone()?;
-                (Body::Fork { id, stream }, Box::new(output))
-            }
-            Maker::Ours => {
-                let mut command = Command::new(std::env::current_exe()?);
-                let errors = File::options().create(true).append(true).open(log)?;
-                command.arg(NODE_ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
-                let child = command.process_group(0).spawn();
-                let mut child = child.with_context(|| format!("{name} does not start"))?;
-                let output = child.stdout.take().context("no pipe from the cell")?;
-                let input = child.stdin.take();
-                (Body::Child { child, input }, Box::new(output))
-            }
-        };
+        if maker == Maker::Ours {
+            return Self::start_own(kind.argument(), name, config, log);
+        }
+        let host = host(kind, log)?;
+        let mut stream = host.connect(&json!({"log": log}))?;
+        let id = first_line(&mut stream)?["pid"].as_u64().context("the host gave no process id")?;
+        let output = stream.try_clone()?;
+        Self::follow(Body::Fork { id, stream, host }, output, name, config, log)
+    }
+
+    /// Starts this program once more, as what `argument` makes of it.
+    pub(crate) fn start_own(argument: &str, name: String, config: &Value, log: &Path) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let errors = File::options().create(true).append(true).open(log)?;
+        command.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
+        let child = command.process_group(0).spawn();
+        let mut child = child.with_context(|| format!("{name} does not start"))?;
+        let output = child.stdout.take().context("no pipe from the process")?;
+        let input = child.stdin.take();
+        Self::follow(Body::Child { child, input }, output, name, config, log)
+    }
+
+    fn follow(
+        body: Body,
+        output: impl Read + Send + 'static,
+        name: String,
+        config: &Value,
+        log: &Path,
+    ) -> Result<Self> {
         let answers = Answers::default();
         let (sender, events) = mpsc::channel();
         let book = Arc::clone(&answers);
@@ -132,6 +178,14 @@ impl Process {
         let mut process = Self { body, events, answers, next: 0, log: log.to_owned(), name };
         process.write(config)?;
         Ok(process)
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        match &self.body {
+            Body::Child { child, .. } => child.id(),
+            Body::Fork { id, .. } => u32::try_from(*id).unwrap_or_default(),
+        }
     }
 
     /// The event of that name, those before it being dropped.
@@ -179,7 +233,7 @@ impl Process {
     fn send_kill(&mut self) -> Result<()> {
         match &mut self.body {
             Body::Child { child, .. } => child.kill()?,
-            Body::Fork { id, .. } => drop(host(&self.log)?.connect(&json!({"kill": id}))?),
+            Body::Fork { id, host, .. } => drop(host.connect(&json!({"kill": id}))?),
         }
         Ok(())
     }
@@ -249,18 +303,23 @@ impl Drop for Process {
     }
 }
 
-/// The host, started by the first who needs it; its socket stands beside the logs.
-fn host(log: &Path) -> Result<&'static Host> {
-    static HOST: OnceLock<Result<Host, String>> = OnceLock::new();
+/// The host of that kind, started by the first who needs it; its socket stands beside the logs.
+fn host(kind: Kind, log: &Path) -> Result<&'static Host> {
+    static CELLS: OnceLock<Result<Host, String>> = OnceLock::new();
+    static STREAMS: OnceLock<Result<Host, String>> = OnceLock::new();
     let folder = log.parent().context("a log outside of all folders")?;
-    let host = HOST.get_or_init(|| Host::start(folder).map_err(|error| format!("{error:#}")));
+    let host = match kind {
+        Kind::Cell => &CELLS,
+        Kind::Stream => &STREAMS,
+    };
+    let host = host.get_or_init(|| Host::start(kind, folder).map_err(|error| format!("{error:#}")));
     host.as_ref().map_err(|error| anyhow!("the reference's host does not start: {error}"))
 }
 
 impl Host {
-    fn start(folder: &Path) -> Result<Self> {
-        let socket = folder.join("host.sock");
-        let mut command = reference::script("cell_node.py");
+    fn start(kind: Kind, folder: &Path) -> Result<Self> {
+        let socket = folder.join(kind.script()).with_extension("sock");
+        let mut command = reference::script(kind.script());
         command.arg("--host").arg(&socket).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.process_group(0).spawn()?;
         let mut line = String::new();
