@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 
+import numpy as np
+from nvflare.app_common.decomposers import numpy_decomposers
 from nvflare.fuel.f3.cellnet.cell import Cell
 from nvflare.fuel.f3.cellnet.defs import CellChannel, MessageHeaderKey, ReturnCode
 from nvflare.fuel.f3.cellnet.utils import make_reply
@@ -53,9 +55,34 @@ class Count:
         return None
 
 
+class Blobs:
+    """Blobs as they become whole: how many, how many bytes, when the last."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.reset()
+
+    def reset(self):
+        with self.changed:
+            self.number, self.bytes, self.last = 0, 0, 0
+
+    def add(self, size):
+        with self.changed:
+            self.number += 1
+            self.bytes += size
+            self.last = time.time_ns()
+            self.changed.notify_all()
+
+    def wait(self, number, timeout):
+        with self.changed:
+            self.changed.wait_for(lambda: self.number >= number, timeout)
+            return {"number": self.number, "bytes": self.bytes, "last": self.last}
+
+
 class Peer:
     def __init__(self, config):
         self.count = Count()
+        self.blobs = Blobs()
         kit = config.get("kit")
         credentials = {}
         if kit:
@@ -79,6 +106,10 @@ class Peer:
         for topic, cb in (("echo", self.echo), ("count", self.count.add), ("block", self.block)):
             self.cell.register_request_cb(channel=PLAIN, topic=topic, cb=cb)
         self.cell.register_request_cb(channel=STREAMED, topic="sink", cb=self.sink)
+        self.cell.register_request_cb(channel=STREAMED, topic="echo", cb=self.echo)
+        self.cell.register_request_cb(channel=STREAMED, topic="model", cb=self.model)
+        self.cell.register_blob_cb(STREAMED, "blob", self.blob)
+        self.made = {}
         self.cell.start()
         if config.get("dial"):
             while not self.cell.core_cell.agents:
@@ -108,6 +139,14 @@ class Peer:
         time.sleep(int.from_bytes(bytes(message.payload[:8]), "big") / 1000)
         return None
 
+    def model(self, message):
+        """Says how many bytes the arrays and byte strings of an object have, all of them being here."""
+        total = sum(value.nbytes if hasattr(value, "nbytes") else len(value) for value in message.payload.values())
+        return make_reply(ReturnCode.OK, body=total.to_bytes(8, "big"))
+
+    def blob(self, future):
+        self.blobs.add(len(future.result()))
+
     def ask(self, topic, payload, channel=PLAIN, timeout=60.0):
         reply = self.cell.send_request(
             channel=channel, topic=topic, target="server", request=Message(payload=payload), timeout=timeout
@@ -120,26 +159,27 @@ class Peer:
     def fire(self, topic, payload):
         self.cell.fire_and_forget(channel=PLAIN, topic=topic, targets="server", message=Message(payload=payload))
 
-    def round_trips(self, size, count):
+    def round_trips(self, size, count, channel=PLAIN):
         payload, times = bytes(size), []
         for _ in range(count):
             started = time.perf_counter_ns()
-            reply = self.ask("echo", payload)
+            reply = self.ask("echo", payload, channel=channel)
             times.append(time.perf_counter_ns() - started)
             if len(reply.payload) != size:
                 raise RuntimeError("the echo has another size")
         return times
 
-    def do_round_trip(self, size, count):
-        return {"nanoseconds": self.round_trips(size, count)}
+    def do_round_trip(self, size, count, streamed=False):
+        return {"nanoseconds": self.round_trips(size, count, STREAMED if streamed else PLAIN)}
 
-    def do_outstanding(self, size, count, outstanding):
+    def do_outstanding(self, size, count, outstanding, streamed=False):
         payload, failures = bytes(size), []
+        channel = STREAMED if streamed else PLAIN
 
         def work(share):
             try:
                 for _ in range(share):
-                    self.ask("echo", payload)
+                    self.ask("echo", payload, channel=channel)
             except Exception as error:
                 failures.append(str(error))
 
@@ -153,6 +193,50 @@ class Peer:
         if failures:
             raise RuntimeError(failures[0])
         return {"seconds": seconds, "done": count // outstanding * outstanding}
+
+    def do_expect_blobs(self):
+        self.blobs.reset()
+        return {}
+
+    def do_await_blobs(self, number, timeout):
+        return self.blobs.wait(number, timeout)
+
+    def bulk(self, size):
+        """Bytes that are made before the clock runs."""
+        if size not in self.made:
+            self.made = {size: bytes(bytearray(b"\x5a") * size)}
+        return self.made[size]
+
+    def do_prepare(self, size):
+        self.bulk(size)
+        return {}
+
+    def do_push(self, size, streams, reliable=False):
+        """Blobs of that size in all, as so many streams at a time."""
+        payload = self.bulk(size // streams)
+        started = time.time_ns()
+        futures = [
+            self.cell.send_blob(STREAMED, "blob", "server", Message(payload=payload), reliable=reliable)
+            for _ in range(streams)
+        ]
+        for future in futures:
+            future.result(300.0)
+        return {"started": started}
+
+    def do_model(self, size, items, arrays, timeout=300.0):
+        """A request with a dictionary of arrays, or of byte strings; until the other end has all of it."""
+        key = (size, items, arrays)
+        if key not in self.made:
+            each = size // items
+            make = (lambda: np.ones(each // 4, dtype=np.float32)) if arrays else (lambda: b"\x5a" * each)
+            self.made = {key: {f"layer{index}": make() for index in range(items)}}
+        body = dict(self.made[key])
+        started = time.perf_counter()
+        reply = self.ask("model", body, channel=STREAMED, timeout=timeout)
+        seconds = time.perf_counter() - started
+        if int.from_bytes(bytes(reply.payload), "big") != size:
+            raise RuntimeError("not all of the model has arrived")
+        return {"seconds": seconds}
 
     def do_expect(self, count):
         self.count.reset(count)
@@ -175,7 +259,7 @@ class Peer:
             self.fire("block", milliseconds.to_bytes(8, "big"))
         return {"nanoseconds": self.round_trips(64, 1)}
 
-    def do_during_bulk(self, size):
+    def do_during_bulk(self, size, small=64, streamed=False):
         """Small requests, one every 2 ms at most, for as long as one large request is on its way."""
         payload, done, seconds = bytes(size), threading.Event(), []
 
@@ -192,7 +276,7 @@ class Peer:
         thread.start()
         times = []
         while not done.is_set():
-            times += self.round_trips(64, 1)
+            times += self.round_trips(small, 1, STREAMED if streamed else PLAIN)
             time.sleep(0.002)
         thread.join()
         if not seconds:
@@ -202,6 +286,7 @@ class Peer:
 
 def main():
     logging.basicConfig(level=os.environ.get("BENCH_LOG", "CRITICAL"), stream=sys.stderr)
+    numpy_decomposers.register()
     peer = Peer(json.loads(sys.argv[1]))
     for line in sys.stdin:
         command = json.loads(line)

@@ -3,6 +3,7 @@
 #![expect(clippy::missing_panics_doc, reason = "what a check of this package finds wrong is a panic")]
 
 pub mod bench;
+pub mod faults;
 mod fobs_driver;
 pub mod fuzz;
 pub mod interop;

@@ -36,6 +36,7 @@ const TASKS: &[Task] = &[
     Task { command: reference::command, run: reference::run },
     Task { command: product::interop_command, run: product::interop },
     Task { command: product::bench_command, run: product::bench },
+    Task { command: product::faults_command, run: product::faults },
     Task { command: product::fuzz_command, run: product::fuzz },
 ];
 

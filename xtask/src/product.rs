@@ -1,4 +1,4 @@
-//! `cargo xtask interop`, `bench`, `fuzz`: run the programs of the `tests` package with the reference at hand.
+//! `cargo xtask interop`, `bench`, `faults`, `fuzz`: run the programs of the `tests` package with the reference at hand.
 //!
 //! xtask links none of the product; it starts the binaries that do.
 
@@ -12,7 +12,7 @@ use crate::{process, reference, repo};
 
 pub(crate) fn interop_command() -> Command {
     Command::new("interop")
-        .about("Run against the reference implementation: `auth`, `cell`, `fobs`; without a subject, all of them")
+        .about("Run against the reference implementation: `auth`, `cell`, `fobs`, `stream`; without a subject, all of them")
         .arg(Arg::new("subject").help("What to run; all if none is given"))
         .arg(quick("Fewer cases, for every commit"))
         .arg(rest())
@@ -24,7 +24,7 @@ pub(crate) fn interop(arguments: &ArgMatches) -> Result<()> {
 
 pub(crate) fn bench_command() -> Command {
     Command::new("bench")
-        .about("Measure beside the reference, in one run: `fobs`, `auth`, `cell`; without a subject, all of them")
+        .about("Measure beside the reference, in one run: `fobs`, `auth`, `cell`, `stream`; without a subject, all of them")
         .arg(Arg::new("subject").help("What to measure; all if none is given"))
         .arg(quick("Shorter runs"))
         .arg(rest())
@@ -32,6 +32,30 @@ pub(crate) fn bench_command() -> Command {
 
 pub(crate) fn bench(arguments: &ArgMatches) -> Result<()> {
     run("bench", arguments, &["--release"])
+}
+
+pub(crate) fn faults_command() -> Command {
+    let number = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).default_value(default).value_parser(clap::value_parser!(u64)).help(help)
+    };
+    Command::new("faults")
+        .about("Break a network of real processes while it works: `stream`, transfers under kill, stop and cut")
+        .arg(Arg::new("subject").default_value("stream").value_parser(["stream"]).help("What has to go on"))
+        .arg(number("count", "200", "Transfers"))
+        .arg(number("seed", "1", "Of the moments at which things break"))
+}
+
+pub(crate) fn faults(arguments: &ArgMatches) -> Result<()> {
+    let mut command = repo::cargo();
+    command.args(["run", "--quiet", "--locked", "--package", "fedcell-tests", "--bin", "faults", "--", "stream"]);
+    for name in ["count", "seed"] {
+        let number: u64 = arguments.get_one(name).copied().unwrap_or_default();
+        command.args([format!("--{name}"), number.to_string()]);
+    }
+    if env::var_os("FEDCELL_PYTHON").is_none() {
+        command.env("FEDCELL_PYTHON", reference::python()?);
+    }
+    process::run(&mut command)
 }
 
 pub(crate) fn fuzz_command() -> Command {

@@ -7,11 +7,13 @@ pub mod cell;
 pub mod figures;
 pub mod fobs;
 pub mod memory;
+pub mod stream;
 
 /// What a subject's run returns: nothing, or why it could not be measured.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] = &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run)];
+const SUBJECTS: &[crate::Subject] =
+    &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run), ("stream", stream::run)];
 
 /// Runs the subjects named by the arguments, or all; or is one of the processes that a benchmark started.
 #[expect(clippy::print_stderr, reason = "a peer's standard output is for its results")]

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
+use super::kit::Kits;
 use super::process::Config;
 use crate::reference;
 
@@ -185,20 +186,36 @@ impl Chain {
     ///
     /// If one of them does not become ready.
     pub fn start(column: Column, relays: usize, overhead: Overhead) -> anyhow::Result<Self> {
-        let server = Peer::start(column, &listener("server", None, overhead)?)?;
+        Self::start_with(column, relays, overhead, None)
+    }
+
+    /// Starts the processes of a chain, the server first; with mutual TLS if there are kits.
+    ///
+    /// # Errors
+    ///
+    /// If one of them does not become ready.
+    pub fn start_with(column: Column, relays: usize, overhead: Overhead, kits: Option<&Kits>) -> anyhow::Result<Self> {
+        let kit = |name: &str| kits.map(|kits| kits.of(name));
+        let server = Peer::start(column, &listener("server", kit("server").as_deref(), overhead)?)?;
         let mut above = server.url.clone();
         let mut path = String::new();
         let mut chain = Vec::new();
         for number in 1..=relays {
             path = format!("{path}relay-{number}");
-            let config =
-                Config { dial: Some(above), parent: number > 1, relay: true, ..listener(&path, None, overhead)? };
+            let kit = kit(&format!("relay-{number}"));
+            let config = Config {
+                dial: Some(above),
+                parent: number > 1,
+                relay: true,
+                ..listener(&path, kit.as_deref(), overhead)?
+            };
             let relay = Peer::start(column, &config)?;
             above = relay.url.clone();
             chain.push(relay);
             path.push('.');
         }
-        let client = Peer::start(column, &dialler(&format!("{path}site-1"), &above, relays > 0, None, overhead))?;
+        let name = format!("{path}site-1");
+        let client = Peer::start(column, &dialler(&name, &above, relays > 0, kit("site-1").as_deref(), overhead))?;
         Ok(Self { column, server, relays: chain, client })
     }
 }

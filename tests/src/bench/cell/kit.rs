@@ -76,3 +76,28 @@ pub fn tls_client(kit: &Path) -> anyhow::Result<tokio_rustls::TlsConnector> {
     config.resumption = rustls::client::Resumption::disabled();
     Ok(tokio_rustls::TlsConnector::from(Arc::new(config)))
 }
+
+/// What a server of these kits needs to accept clients of theirs with rustls.
+///
+/// # Errors
+///
+/// If the files of the kit cannot be read.
+pub fn tls_server(kit: &Path) -> anyhow::Result<tokio_rustls::TlsAcceptor> {
+    use rustls_pki_types::pem::PemObject;
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(kit.join("rootCA.pem"))?)?;
+    // A relay listens with the pair that it dials with.
+    let role = if kit.join("server.crt").exists() { "server" } else { "client" };
+    let chain = vec![CertificateDer::from_pem_file(kit.join(role).with_extension("crt"))?];
+    let key = PrivateKeyDer::from_pem_file(kit.join(role).with_extension("key"))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let clients =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, key)?;
+    Ok(tokio_rustls::TlsAcceptor::from(Arc::new(config)))
+}

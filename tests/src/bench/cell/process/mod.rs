@@ -3,6 +3,7 @@
 //! The same commands as those of `tests/reference/bench_cells.py`, so that each column does the same work.
 
 pub mod bare;
+pub mod blobs;
 pub mod count;
 pub mod ours;
 

@@ -1,0 +1,138 @@
+//! Transfers while the network breaks: real processes, killed, stopped and cut off at random moments.
+//!
+//! ```text
+//!   server ◄── proxy ◄── relay-1 ◄─┬─ proxy ◄── relay-1.site-1
+//!                                  └─ proxy ◄── relay-1.site-2
+//! ```
+//!
+//! The relay is killed with SIGKILL and started again, or stopped for 20 s; a proxy cuts its connections and takes no
+//! new one for a while. Every transfer has to arrive whole, without beginning again from zero, and at the end no process
+//! may hold more than at the beginning.
+
+mod check;
+mod network;
+mod transfer;
+mod trouble;
+
+use core::time::Duration;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use fedcell_netsim::SimRng;
+
+use crate::interop::{cell::kits::Kits, other_life};
+use network::Network;
+use transfer::Transfer;
+
+/// Transfers that run at a time.
+const AT_A_TIME: usize = 8;
+
+/// What the command line says.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    count: usize,
+    seed: u64,
+}
+
+/// Runs so many transfers: `faults stream [--count N] [--seed N]`.
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "the command reports to a terminal")]
+pub fn main(arguments: &[String]) -> ExitCode {
+    if let Some(code) = arguments.first().and_then(|first| other_life(first)) {
+        return code;
+    }
+    match wanted(arguments).and_then(run) {
+        Ok(()) => {
+            println!("faults stream: ok");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("faults stream: failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wanted(arguments: &[String]) -> Result<Wanted> {
+    let mut wanted = Wanted { count: 200, seed: 1 };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let number = match argument.as_str() {
+            "stream" | "--quick" => continue,
+            _ => rest.next().with_context(|| format!("{argument} without a number"))?.parse::<u64>()?,
+        };
+        match argument.as_str() {
+            "--count" => wanted.count = usize::try_from(number)?,
+            "--seed" => wanted.seed = number,
+            other => anyhow::bail!("no option {other:?}; there are --count and --seed"),
+        }
+    }
+    Ok(wanted)
+}
+
+#[expect(clippy::print_stdout, reason = "a long run shows how far it is")]
+fn run(wanted: Wanted) -> Result<()> {
+    let start = Instant::now();
+    let kits = Kits::make()?;
+    let network = Network::up(&kits)?;
+    // The first transfers make what stays: connections, buffers, threads.
+    for index in 0..AT_A_TIME {
+        Transfer::new(&network, index, 0).run(&network)?;
+    }
+    let before = check::settle(&network)?;
+    println!("before: {}", check::shown(&before));
+
+    let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let results = Mutex::new(Vec::new());
+    let troubles = thread::scope(|scope| {
+        let maker = scope.spawn(|| trouble::make(&network, SimRng::new(wanted.seed), &over));
+        let workers: Vec<_> = (0..AT_A_TIME)
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::AcqRel);
+                        if index >= wanted.count {
+                            return;
+                        }
+                        let transfer = Transfer::new(&network, AT_A_TIME + index, network.troubles());
+                        let outcome = transfer.run(&network);
+                        let troubles = network.troubles() - transfer.troubles_before;
+                        match &outcome {
+                            Ok(seconds) => println!("ok    {transfer}: {seconds:.1} s, {troubles} troubles"),
+                            Err(error) => println!("FAIL  {transfer}: {error:#}"),
+                        }
+                        results
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .push((transfer, troubles, outcome));
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            drop(worker.join());
+        }
+        over.store(true, Ordering::Release);
+        maker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the trouble maker panicked")))
+    })?;
+
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let failed = results.iter().filter(|(.., outcome)| outcome.is_err()).count();
+    let repeats = check::repeats(&network, &results)?;
+    let after = check::settle(&network)?;
+    println!("after:  {}", check::shown(&after));
+    println!(
+        "{} transfers, {failed} failed; {troubles}; {:.1} % of the bytes went again; {:.0} s",
+        results.len(),
+        100.0 * repeats,
+        start.elapsed().as_secs_f64()
+    );
+    ensure!(failed == 0, "{failed} of {} transfers failed", results.len());
+    check::no_leak(&before, &after)
+}
+
+/// How long a transfer may take: a stopped relay costs 20 s, and there may be several troubles in a row.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(300);
