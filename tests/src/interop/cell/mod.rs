@@ -6,7 +6,7 @@
 
 pub(crate) mod kits;
 pub(crate) mod network;
-mod node;
+pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod process;
 mod rows;

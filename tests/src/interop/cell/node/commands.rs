@@ -19,7 +19,7 @@ use super::state::State;
 
 /// A cell and what has happened to it.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     cell: Cell,
     state: Arc<State>,
 }
@@ -34,7 +34,7 @@ enum Kind {
 }
 
 impl Node {
-    pub(super) fn new(cell: Cell, state: Arc<State>) -> Self {
+    pub(crate) fn new(cell: Cell, state: Arc<State>) -> Self {
         let byes = Arc::clone(&state);
         cell.filter(Place::Incoming, Channel::CELLNET, Topic::BYE, move |_: &FilterContext<'_>, _: &mut Message| {
             byes.change(|facts| facts.byes += 1);
@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// Does what a command says; the result is the line to answer with.
-    pub(super) async fn serve(&self, command: Value) -> Value {
+    pub(crate) async fn serve(&self, command: Value) -> Value {
         let id = command["id"].clone();
         let mut answer = match self.execute(&command).await {
             Ok(answer) => answer,

@@ -15,15 +15,20 @@ use fedcell_cell::{Cell, CellBuilder, CellEvent, ConnectorUse, Events};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use commands::Node;
-use state::State;
+pub(crate) use commands::Node;
+pub(crate) use state::State;
 
 /// How a node says that its configuration makes no cell.
 pub(crate) const NO_CELL: &str = "cannot build the cell";
 
 /// Runs the node until its input ends or it is told to stop.
-#[expect(clippy::print_stderr, reason = "standard error is the node's log")]
 pub(crate) fn main() -> ExitCode {
+    run_node(run())
+}
+
+/// Runs a node's life with a log on standard error.
+#[expect(clippy::print_stderr, reason = "standard error is the node's log")]
+pub(crate) fn run_node(life: impl Future<Output = Result<()>>) -> ExitCode {
     let filter = std::env::var("FEDCELL_NODE_LOG").ok().and_then(|level| level.to_lowercase().parse().ok());
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -31,7 +36,7 @@ pub(crate) fn main() -> ExitCode {
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run()),
+        Ok(runtime) => runtime.block_on(life),
         Err(error) => Err(error.into()),
     };
     match outcome {
@@ -68,7 +73,7 @@ async fn run() -> Result<()> {
 }
 
 /// The lines of standard input; its end ends the channel.
-fn lines() -> mpsc::UnboundedReceiver<Value> {
+pub(crate) fn lines() -> mpsc::UnboundedReceiver<Value> {
     let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -82,13 +87,14 @@ fn lines() -> mpsc::UnboundedReceiver<Value> {
 }
 
 /// Writes one line.
-fn put(value: &Value) {
+pub(crate) fn put(value: &Value) {
     let mut out = std::io::stdout().lock();
     // Whoever has closed the pipe does not want to know.
     _ = writeln!(out, "{value}").and_then(|()| out.flush());
 }
 
-fn builder(config: &Value) -> Result<CellBuilder> {
+/// What a configuration makes of a cell.
+pub(crate) fn builder(config: &Value) -> Result<CellBuilder> {
     let mut builder = Cell::builder(config["fqcn"].as_str().context("no fqcn")?);
     if let Some(url) = config["root"].as_str() {
         builder = builder.root_url(url);
@@ -117,7 +123,7 @@ fn mode(value: &Value) -> Result<SecurityMode> {
 }
 
 /// Says where the cell listens, and when its backbone stands.
-async fn announce(cell: Cell) {
+pub(crate) async fn announce(cell: Cell) {
     let urls = |purpose: &ConnectorUse| -> Vec<String> {
         let all = cell.connectors().into_iter();
         all.filter(|connector| connector.purpose == *purpose).map(|connector| connector.url).collect()
@@ -136,7 +142,7 @@ async fn announce(cell: Cell) {
 }
 
 /// Writes down what happens to the cell's connections.
-async fn watch(mut events: Events, state: Arc<State>) {
+pub(crate) async fn watch(mut events: Events, state: Arc<State>) {
     while let Some(event) = events.next().await {
         state.change(|facts| match event {
             CellEvent::PeerUp { peer, .. } => facts.seen.push(peer.as_str().to_owned()),

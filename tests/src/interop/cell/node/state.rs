@@ -15,45 +15,45 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// What has happened to a node.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Messages by channel and topic.
-    pub(super) received: BTreeMap<(String, String), Vec<Value>>,
+    pub(crate) received: BTreeMap<(String, String), Vec<Value>>,
     /// Every peer that was ever connected, as often as it was.
-    pub(super) seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
     /// Requests to be answered later.
-    pub(super) kept: Vec<(ReplyTo, Body)>,
+    pub(crate) kept: Vec<(ReplyTo, Body)>,
     /// Messages that came in while they were watched, for this cell or another.
-    pub(super) passed: Vec<Value>,
+    pub(crate) passed: Vec<Value>,
     /// Goodbyes of neighbours.
-    pub(super) byes: u64,
+    pub(crate) byes: u64,
     /// Attempts to connect, from here or from there, that came to nothing.
-    pub(super) attempts: u64,
+    pub(crate) attempts: u64,
     /// Why the last of them did.
-    pub(super) last_failure: String,
+    pub(crate) last_failure: String,
 }
 
 /// The facts, and a bell that rings when they change.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     facts: Mutex<Facts>,
     bell: Notify,
 }
 
 impl State {
     /// Changes the facts.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Facts) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Facts) -> T) -> T {
         let result = change(&mut self.facts.lock().unwrap_or_else(PoisonError::into_inner));
         self.bell.notify_waiters();
         result
     }
 
     /// Reads the facts.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
         read(&self.facts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until the condition holds; false if it does not within the limit.
-    pub(super) async fn wait(&self, limit: Duration, condition: impl Fn() -> bool) -> bool {
+    pub(crate) async fn wait(&self, limit: Duration, condition: impl Fn() -> bool) -> bool {
         let end = Instant::now() + limit;
         loop {
             // Made before the look, so that no change falls between look and wait.

@@ -92,10 +92,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// What a body is, by its encoding.
-pub(super) fn describe(encoding: PayloadEncoding<'_>, payload: &Payload, value: Option<&Fobs>) -> Result<Value> {
-    if let Some(value) = value {
-        return Ok(json!({"encoding": "fobs", "value": tree(value)}));
-    }
+pub(super) fn describe(encoding: PayloadEncoding<'_>, payload: &Payload) -> Result<Value> {
     Ok(match encoding {
         PayloadEncoding::NONE => json!({"encoding": "none"}),
         PayloadEncoding::FOBS => {
@@ -114,13 +111,13 @@ pub(super) fn describe(encoding: PayloadEncoding<'_>, payload: &Payload, value: 
     })
 }
 
-/// How the body of a message is encoded: streams have a header of their own for that.
-pub(super) fn encoding(headers: &HeaderMap) -> Result<PayloadEncoding<'_>> {
+/// What a received body is; streams have a header of their own for its encoding.
+pub(super) fn describe_received(headers: &HeaderMap, payload: &Payload) -> Result<Value> {
     let text = match headers.text(stream::HeaderKey::PAYLOAD_ENCODING)? {
         Some(text) => Some(text),
         None => headers.text(HeaderKey::PAYLOAD_ENCODING)?,
     };
-    Ok(text.map_or(PayloadEncoding::NONE, PayloadEncoding::new))
+    describe(text.map_or(PayloadEncoding::NONE, PayloadEncoding::new), payload)
 }
 
 /// What an object is: arrays by their content, references by their address, all else as it stands.
@@ -146,7 +143,8 @@ fn entries(map: &Map) -> Value {
     shown.map(|(key, value)| (key.to_owned(), tree(value))).collect::<serde_json::Map<_, _>>().into()
 }
 
-fn to_fobs(value: &Value) -> Result<Fobs> {
+/// An object after its JSON.
+pub(super) fn to_fobs(value: &Value) -> Result<Fobs> {
     Ok(match value {
         Value::Null => Fobs::Null,
         Value::Bool(bit) => (*bit).into(),

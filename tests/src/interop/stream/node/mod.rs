@@ -1,11 +1,66 @@
 //! Our cell with streams under remote control: `tests/reference/stream_node.py` is the same program on the reference's
 //! side, and its documentation describes the protocol of both.
 
+mod commands;
 mod content;
 
+use core::time::Duration;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use fedcell_cell::Limits;
+use serde_json::{Value, json};
+
+use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, lines, put, run_node, watch};
+use commands::Node;
 
 /// Runs the node until its input ends or it is told to stop.
 pub(crate) fn main() -> ExitCode {
-    ExitCode::FAILURE
+    run_node(run())
+}
+
+async fn run() -> Result<()> {
+    let mut lines = lines();
+    let config = lines.recv().await.context("no configuration")?;
+    let (cell, events) =
+        builder(&config)?.limits(limits(&config["settings"])?).start_watched().await.context(NO_CELL)?;
+    let state = Arc::new(State::default());
+    let base = CellNode::new(cell.clone(), Arc::clone(&state));
+    tokio::spawn(watch(events, state));
+    tokio::spawn(announce(cell.clone()));
+    let node = Node::new(cell.clone(), base);
+    let mut stop = None;
+    while let Some(command) = lines.recv().await {
+        if command["do"] == "stop" {
+            stop = Some(command["id"].clone());
+            break;
+        }
+        let node = node.clone();
+        tokio::spawn(async move { put(&node.serve(command).await) });
+    }
+    cell.shutdown().await;
+    if let Some(id) = stop {
+        put(&json!({"id": id}));
+    }
+    Ok(())
+}
+
+/// The reference's settings by name, as ours has them.
+fn limits(settings: &Value) -> Result<Limits> {
+    let mut limits = Limits::default();
+    let streams = &mut limits.streams;
+    for (name, value) in settings.as_object().into_iter().flatten() {
+        let number = value.as_f64().with_context(|| format!("{name} is no number"))?;
+        let whole = value.as_u64().unwrap_or_default();
+        match name.as_str() {
+            "streaming_chunk_size" => streams.chunk_size = usize::try_from(whole)?,
+            "streaming_window_size" => streams.window = whole,
+            "streaming_ack_interval" => streams.ack_interval = whole,
+            "streaming_retry_wait" => streams.retry_wait = Duration::from_secs_f64(number),
+            "streaming_retry_timeout" => streams.retry_timeout = Duration::from_secs_f64(number),
+            other => anyhow::bail!("no setting {other:?}"),
+        }
+    }
+    Ok(limits)
 }
