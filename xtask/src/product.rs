@@ -52,6 +52,8 @@ pub(crate) fn faults(arguments: &ArgMatches) -> Result<()> {
         let number: u64 = arguments.get_one(name).copied().unwrap_or_default();
         command.args([format!("--{name}"), number.to_string()]);
     }
+    // What is freed goes back to the system, so that what is resident at the end tells of leaks.
+    command.env("MALLOC_MMAP_THRESHOLD_", "131072").env("MALLOC_TRIM_THRESHOLD_", "131072");
     if env::var_os("FEDCELL_PYTHON").is_none() {
         command.env("FEDCELL_PYTHON", reference::python()?);
     }
