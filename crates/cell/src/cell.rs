@@ -1,6 +1,7 @@
 //! A running cell, as its user sees it.
 
 use core::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
@@ -20,7 +21,7 @@ use crate::events::Events;
 use crate::handler::Handler;
 use crate::reply_to::ReplyTo;
 use crate::request::{BroadcastDraft, FireDraft, RequestDraft, Target};
-use crate::stream::{Desk, StreamDraft, StreamHandler};
+use crate::stream::{Desk, FileDraft, StreamDraft, StreamHandler};
 
 /// A running cell. Clones are the same cell.
 ///
@@ -129,6 +130,18 @@ impl Cell {
     /// [`handle`](Self::handle) as a request without a reply.
     pub fn open_stream(&self, target: impl Target, channel: impl AsRef<str>, topic: impl AsRef<str>) -> StreamDraft {
         StreamDraft::new(self.endpoint.clone(), target, channel.as_ref(), topic.as_ref())
+    }
+
+    /// Sends a file to a cell, which takes it with [`handle_stream`](Self::handle_stream) and
+    /// [`StreamReader::into_file`](crate::stream::StreamReader::into_file).
+    pub fn send_file(
+        &self,
+        target: impl Target,
+        channel: impl AsRef<str>,
+        topic: impl AsRef<str>,
+        path: impl AsRef<Path>,
+    ) -> FileDraft {
+        FileDraft::new(self.open_stream(target, channel, topic), path.as_ref())
     }
 
     /// Takes out the handler registered under exactly these words. Whether there was one.

@@ -1,18 +1,22 @@
 //! `fedcell cell`: a bare cell that routes, and answers where it is told to.
 
+use std::path::PathBuf;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use fedcell_cell::stream::StreamReader;
 use fedcell_cell::{Cell, Request};
 use serde_json::json;
 
 use crate::connect::{Connect, cell_arguments};
 use crate::exit::{Failure, Kind};
-use crate::{print, stop};
+use crate::{print, stop, transfer};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "cell";
 
 const LISTEN: &str = "listen";
 const ECHO: &str = "echo";
+const RECEIVE: &str = "receive";
 
 pub(crate) fn command() -> Command {
     cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
@@ -31,7 +35,14 @@ pub(crate) fn command() -> Command {
             .long(ECHO)
             .value_name("CHANNEL:TOPIC")
             .action(ArgAction::Append)
-            .help("Answer these requests with their own payload; * is any"),
+            .help("Answer these requests with their own payload, as one message or as a stream; * is any"),
+    )
+    .arg(
+        Arg::new(RECEIVE)
+            .long(RECEIVE)
+            .value_name("CHANNEL:TOPIC=DIR")
+            .action(ArgAction::Append)
+            .help("Keep the files that are streamed there in this folder; one JSON line for each"),
     )
 }
 
@@ -48,9 +59,14 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
     let echoes: Vec<(&str, &str)> =
         arguments.get_many::<String>(ECHO).into_iter().flatten().map(|entry| route(entry)).collect::<Result<_, _>>()?;
+    let folders: Vec<_> =
+        arguments.get_many::<String>(RECEIVE).into_iter().flatten().map(|entry| folder(entry)).collect::<Result<_, _>>()?;
     let cell = builder.start().await?;
     for (channel, topic) in echoes {
         cell.handle(channel, topic, |request: Request| async move { request.body() });
+    }
+    for ((channel, topic), folder) in folders {
+        cell.handle_stream(channel, topic, move |stream: StreamReader| transfer::keep(stream, folder.clone()));
     }
     let stopped = tokio::select! {
         reason = stop::requested() => reason?,
@@ -87,6 +103,17 @@ fn route(entry: &str) -> Result<(&str, &str), Failure> {
         Some((channel, topic)) if !channel.is_empty() && !topic.is_empty() => Ok((channel, topic)),
         _ => Err(Failure::text(Kind::Usage, format!("--echo {entry}: expected CHANNEL:TOPIC"))),
     }
+}
+
+/// Channel and topic, and the folder for what is streamed there.
+fn folder(entry: &str) -> Result<((&str, &str), PathBuf), Failure> {
+    let wrong = || Failure::text(Kind::Usage, format!("--receive {entry}: expected CHANNEL:TOPIC=DIR"));
+    let (key, folder) = entry.split_once('=').ok_or_else(wrong)?;
+    let folder = PathBuf::from(folder);
+    if !folder.is_dir() {
+        return Err(Failure::text(Kind::Configuration, format!("--receive {entry}: there is no such folder")));
+    }
+    Ok((route(key).map_err(|_| wrong())?, folder))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::process::ExitCode;
 
+use fedcell_cell::stream::FileError;
 use fedcell_cell::{RequestError, StartError};
 use fedcell_protocol_defs::cell::ReturnCode;
 
@@ -88,6 +89,17 @@ impl From<RequestError> for Failure {
             _ => Kind::Network,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Open(error) => error.into(),
+            FileError::Stream(error) if error.return_code() == ReturnCode::TIMEOUT => Self::new(Kind::Timeout, error),
+            FileError::Stream(error) => Self::new(Kind::Network, error),
+            other => Self::local(other),
+        }
     }
 }
 

@@ -9,9 +9,11 @@ mod learn;
 mod learning;
 mod net;
 mod print;
+mod progress;
 mod provision;
 mod send;
 mod stop;
+mod transfer;
 mod value;
 
 use std::process::ExitCode;

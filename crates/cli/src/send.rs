@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::connect::{Connect, tool_arguments};
 use crate::exit::{Failure, Kind};
+use crate::transfer::{self, FilePlan};
 use crate::{print, value};
 
 /// Name of the command.
@@ -31,6 +32,8 @@ const SECURE: &str = "secure";
 const REPEAT: &str = "repeat";
 const CONCURRENCY: &str = "concurrency";
 const JSON: &str = "json";
+const STREAM: &str = "stream";
+const FILE: &str = "file";
 
 pub(crate) fn command() -> Command {
     let about = "Send a request and print the reply";
@@ -52,6 +55,19 @@ pub(crate) fn command() -> Command {
                 .help("Payload: this text, a file's bytes, or those of standard input"),
         )
         .arg(Arg::new(FOBS).long(FOBS).value_name("JSON").help("Payload: this object"))
+        .arg(
+            Arg::new(STREAM)
+                .long(STREAM)
+                .action(ArgAction::SetTrue)
+                .help("Send the request as a stream and take the reply as one, as the reference does on most channels"),
+        )
+        .arg(
+            Arg::new(FILE)
+                .long(FILE)
+                .value_name("PATH")
+                .conflicts_with_all([PAYLOAD, FOBS, STREAM, REPEAT, CONCURRENCY])
+                .help("Stream this file in place of a request; what is lost on the way is sent again"),
+        )
         .arg(
             Arg::new(TIMEOUT)
                 .long(TIMEOUT)
@@ -89,6 +105,8 @@ struct Plan {
     body: Body,
     limit: Duration,
     secure: bool,
+    /// A stream each way, in place of a message each way.
+    streamed: bool,
 }
 
 /// What became of one target: its reply, or why there is none.
@@ -102,6 +120,9 @@ type Outcome = (FqcnBuf, Result<Response, RequestError>);
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let connect = Connect::read(arguments)?;
     let plan = Plan::read(arguments)?;
+    if let Some(path) = arguments.get_one::<String>(FILE) {
+        return transfer::send_file(&connect, plan.file(path, arguments.get_flag(JSON))?).await;
+    }
     let repeat = arguments.get_one::<u32>(REPEAT).copied().unwrap_or(1);
     let concurrency = arguments.get_one::<u32>(CONCURRENCY).copied().unwrap_or(1);
     let as_json = arguments.get_flag(JSON);
@@ -133,11 +154,25 @@ impl Plan {
             body,
             limit: seconds_to_wait(seconds)?,
             secure: arguments.get_flag(SECURE),
+            streamed: arguments.get_flag(STREAM),
         })
     }
 
+    /// The same places for a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if there is not one target.
+    fn file(self, path: &str, as_json: bool) -> Result<FilePlan, Failure> {
+        let [target] = <[FqcnBuf; 1]>::try_from(self.targets)
+            .map_err(|_| Failure::text(Kind::Usage, "--file takes one --target"))?;
+        let Self { channel, topic, limit, secure, .. } = self;
+        Ok(FilePlan { target, channel, topic, path: path.into(), limit, secure, as_json })
+    }
+
     async fn send(&self, cell: &Cell) -> Result<Vec<Outcome>, RequestError> {
-        let draft = cell.broadcast(self.targets.iter(), &self.channel, &self.topic).direct().body(self.body.clone());
+        let draft = cell.broadcast(self.targets.iter(), &self.channel, &self.topic).body(self.body.clone());
+        let draft = if self.streamed { draft.streamed() } else { draft.direct() };
         draft.timeout(self.limit).secure(self.secure).send().await
     }
 }

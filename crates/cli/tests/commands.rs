@@ -1,7 +1,7 @@
 //! The commands as processes: a server, a site below it, and the tools that ask them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ fn fedcell(arguments: &[&str]) -> Command {
 struct Cell {
     child: Child,
     input: Option<ChildStdin>,
+    lines: BufReader<ChildStdout>,
     ready: Value,
 }
 
@@ -24,10 +25,17 @@ impl Cell {
         let mut child =
             command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
         let input = child.stdin.take();
+        let lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut cell = Self { child, input, lines, ready: Value::Null };
+        cell.ready = cell.event();
+        cell
+    }
+
+    /// The next line that it prints.
+    fn event(&mut self) -> Value {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let ready = serde_json::from_str(&line).expect("a JSON line");
-        Self { child, input, ready }
+        self.lines.read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).expect("a JSON line")
     }
 
     fn server(more: &[&str]) -> (Self, String) {
@@ -123,6 +131,33 @@ fn send() {
     let arguments = send(&["--topic", "hello", "--payload", "hi", "--json", "--repeat", "50", "--concurrency", "7"]);
     let times = json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!((&times["ok"], &times["failed"]), (&50.into(), &0.into()));
+}
+
+#[test]
+fn streams_and_files() {
+    let folder = std::env::temp_dir().join(format!("fedcell-receive-{}", std::process::id()));
+    let received = folder.join("received");
+    std::fs::create_dir_all(&received).expect("a folder");
+    let receive = format!("demo:files={}", received.display());
+    let (mut server, url) = Cell::server(&["--echo", "demo:hello", "--receive", &receive]);
+    let to = ["send", "--root-url", &url, "--security", "clear", "--target", "server", "--channel", "demo"];
+    check(&[&to[..], &["--topic", "hello", "--payload", "hi", "--stream"]].concat(), 0, "hi");
+    // Nobody takes streams there: the sender is told.
+    check(&[&to[..], &["--topic", "nothing", "--payload", "hi", "--stream"]].concat(), 4, "");
+
+    let source = folder.join("a file.bin");
+    let content: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&source, &content).expect("a file");
+    let path = source.display().to_string();
+    let sent = json(&[&to[..], &["--topic", "files", "--file", &path, "--json"]].concat());
+    assert_eq!(sent["bytes"], content.len());
+    let event = server.event();
+    assert_eq!((&event["event"], &event["bytes"]), (&"file".into(), &content.len().into()));
+    assert!(std::fs::read(received.join("a file.bin")).expect("the file") == content, "what arrived is something else");
+    assert_eq!(std::fs::read_dir(&received).expect("a folder").count(), 1, "something else was left there");
+    check(&[&to[..], &["--topic", "nothing", "--file", &path]].concat(), 4, "");
+    check(&[&to[..], &["--topic", "files", "--file", "/no/such/file"]].concat(), 1, "");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod blobs;
 mod calling;
 mod calls;
 mod desk;
+mod file;
 mod head;
 mod inlet;
 mod outlet;
@@ -29,6 +30,7 @@ pub(crate) use desk::{Desk, StreamEffects, StreamedRequest};
 pub(crate) use head::message_of;
 pub(crate) use register::Handlers;
 
+pub use file::{FileDraft, FileError};
 pub use reader::StreamReader;
 pub use register::{StreamHandler, StreamHandlerFuture, StreamOutcome};
 pub use response::ResponseReader;

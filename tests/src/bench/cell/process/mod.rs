@@ -5,7 +5,9 @@
 pub mod bare;
 pub mod blobs;
 pub mod count;
+pub mod models;
 pub mod ours;
+pub mod streams;
 
 use std::io::{BufRead, Write};
 

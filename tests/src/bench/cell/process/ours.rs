@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::count::Count;
+use super::streams::Streams;
 use super::{Config, Obey, nanoseconds_since, now, number};
 
 /// The channel of all requests: one that the reference sends plainly, too.
@@ -27,10 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CHUNK: usize = stream::Defaults::CHUNK_SIZE;
 
 /// A cell and what its handlers count.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     cell: Cell,
     count: Arc<Count>,
+    streams: Streams,
 }
 
 impl Peer {
@@ -53,8 +55,9 @@ impl Peer {
         let cell = builder.start().await?;
         let count = Arc::new(Count::default());
         register(&cell, &count);
+        let streams = Streams::new(&cell);
         cell.ready().await;
-        Ok(Self { cell, count })
+        Ok(Self { cell, count, streams })
     }
 
     /// Where it listens.
@@ -89,7 +92,7 @@ impl Peer {
         let mut callers = JoinSet::new();
         let started = Instant::now();
         for _ in 0..outstanding {
-            let (caller, payload) = (Self { cell: self.cell.clone(), count: Arc::clone(&self.count) }, payload.clone());
+            let (caller, payload) = (self.clone(), payload.clone());
             callers.spawn(async move {
                 for _ in 0..share {
                     caller.echo(payload.clone()).await?;
@@ -144,7 +147,22 @@ impl Obey for Peer {
     async fn obey(&mut self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
         let size = || number(arguments, "size");
         let count = || number(arguments, "count");
+        let streamed = arguments["streamed"] == true;
+        let streams = self.streams.clone();
         match name {
+            "prepare" => {
+                streams.prepare(size()?);
+                Ok(json!({}))
+            }
+            "push" => streams.push(size()?, number(arguments, "streams")?).await,
+            "expect_blobs" => Ok(streams.expect_blobs()),
+            "await_blobs" => Ok(streams.await_blobs(number(arguments, "number")?, number(arguments, "timeout")?).await),
+            "model" => streams.model(size()?, number(arguments, "items")?, arguments["arrays"] == true).await,
+            "round_trip" if streamed => Ok(json!({"nanoseconds": streams.round_trips(size()?, count()?).await?})),
+            "outstanding" if streamed => {
+                streams.outstanding(size()?, count()?, number(arguments, "outstanding")?).await
+            }
+            "during_bulk" if streamed => streams.during_bulk(size()?, number(arguments, "small")?).await,
             "round_trip" => Ok(json!({"nanoseconds": self.round_trips(size()?, count()?).await?})),
             "outstanding" => self.outstanding(size()?, count()?, number(arguments, "outstanding")?).await,
             "expect" => {

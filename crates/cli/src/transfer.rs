@@ -1,0 +1,71 @@
+//! Files to and from other cells, with a bar on a terminal.
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use fedcell_cell::proto::address::FqcnBuf;
+use fedcell_cell::stream::{StreamError, StreamReader};
+use serde_json::json;
+
+use crate::connect::Connect;
+use crate::exit::Failure;
+use crate::{print, progress};
+
+/// A file and where it goes.
+#[derive(Debug)]
+pub(crate) struct FilePlan {
+    pub(crate) target: FqcnBuf,
+    pub(crate) channel: String,
+    pub(crate) topic: String,
+    pub(crate) path: PathBuf,
+    /// Until the connection stands; how long the file takes is up to its size.
+    pub(crate) limit: Duration,
+    pub(crate) secure: bool,
+    pub(crate) as_json: bool,
+}
+
+/// Streams a file to a cell and says how it went.
+///
+/// # Errors
+///
+/// [`Failure`] if it cannot be read or does not arrive.
+pub(crate) async fn send_file(connect: &Connect, plan: FilePlan) -> Result<(), Failure> {
+    let size = std::fs::metadata(&plan.path).map_err(Failure::local);
+    let size = size.map_err(|failure| failure.context(format!("cannot read {}", plan.path.display())))?.len();
+    let cell = connect.tool(plan.limit).await?;
+    let bar = progress::bar(plan.path.display().to_string(), Some(size));
+    let watched = bar.clone();
+    let start = Instant::now();
+    let draft = cell.send_file(&plan.target, &plan.channel, &plan.topic, &plan.path);
+    let draft = draft.watch(move |progress| watched.set_position(progress.acknowledged));
+    let outcome = if plan.secure { draft.sealed() } else { draft }.send().await;
+    bar.finish_and_clear();
+    cell.shutdown().await;
+    let (bytes, seconds) = (outcome?, start.elapsed().as_secs_f64());
+    if plan.as_json {
+        return print::json(&json!({"target": plan.target.as_str(), "bytes": bytes, "seconds": seconds}));
+    }
+    print::line(&format!("{bytes} bytes in {seconds:.3} s"))
+}
+
+/// Keeps a streamed file in a folder and tells of it.
+///
+/// # Errors
+///
+/// [`StreamError`] for the sender, if the file cannot be kept.
+pub(crate) async fn keep(stream: StreamReader, folder: PathBuf) -> Result<(), StreamError> {
+    let origin = stream.origin().as_str().to_owned();
+    match stream.into_file(&folder).await {
+        Ok(path) => {
+            let bytes = std::fs::metadata(&path).map(|metadata| metadata.len()).unwrap_or_default();
+            // Whoever has closed standard output does not want to know.
+            drop(print::json(&json!({"event": "file", "origin": origin, "path": path, "bytes": bytes})));
+            Ok(())
+        }
+        Err(error) => {
+            tracing::warn!(%origin, error = %Failure::from(error), "a file was not kept");
+            Err(StreamError::refused("the file was not kept"))
+        }
+    }
+}
