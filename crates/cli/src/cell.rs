@@ -59,8 +59,12 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
     let echoes: Vec<(&str, &str)> =
         arguments.get_many::<String>(ECHO).into_iter().flatten().map(|entry| route(entry)).collect::<Result<_, _>>()?;
-    let folders: Vec<_> =
-        arguments.get_many::<String>(RECEIVE).into_iter().flatten().map(|entry| folder(entry)).collect::<Result<_, _>>()?;
+    let folders: Vec<_> = arguments
+        .get_many::<String>(RECEIVE)
+        .into_iter()
+        .flatten()
+        .map(|entry| folder(entry))
+        .collect::<Result<_, _>>()?;
     let cell = builder.start().await?;
     for (channel, topic) in echoes {
         cell.handle(channel, topic, |request: Request| async move { request.body() });

@@ -1,8 +1,8 @@
 //! The processes of the network: three that stay, a relay that does not, and the proxies between them.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 

@@ -1,8 +1,8 @@
 //! What goes wrong, and when: one trouble after the other, seeded.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::Result;

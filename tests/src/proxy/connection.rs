@@ -1,10 +1,10 @@
 //! One connection through a proxy: two directions, each with a thread that reads and one that writes.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -39,7 +39,7 @@ pub(super) struct Ends {
 impl Ends {
     /// Starts to pass on in both directions.
     pub(super) fn join(
-        proxy: Arc<Proxy>,
+        proxy: &Arc<Proxy>,
         number: u64,
         incoming: TcpStream,
         outgoing: TcpStream,
@@ -47,7 +47,7 @@ impl Ends {
         let open = Arc::new(AtomicBool::new(true));
         for (direction, from, to) in [(0, &incoming, &outgoing), (1, &outgoing, &incoming)] {
             to.set_nodelay(true)?;
-            let (from, to, proxy, open) = (from.try_clone()?, to.try_clone()?, Arc::clone(&proxy), Arc::clone(&open));
+            let (from, to, proxy, open) = (from.try_clone()?, to.try_clone()?, Arc::clone(proxy), Arc::clone(&open));
             thread::spawn(move || {
                 let seed = proxy.options.seed.wrapping_add(2 * number + direction);
                 pass(&proxy, seed, &from, &to);

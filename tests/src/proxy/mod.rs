@@ -16,10 +16,10 @@ mod account;
 mod connection;
 mod shuffle;
 
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io::{BufRead as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
@@ -136,7 +136,7 @@ impl Proxy {
         }
         let Ok(outgoing) = TcpStream::connect(lock(&self.dial).as_str()) else { return };
         let number = self.accepted.fetch_add(1, Ordering::AcqRel);
-        let Ok(ends) = Ends::join(Arc::clone(self), number, incoming, outgoing) else { return };
+        let Ok(ends) = Ends::join(self, number, incoming, outgoing) else { return };
         let mut connections = lock(&self.connections);
         connections.retain(Ends::is_open);
         connections.push(ends);

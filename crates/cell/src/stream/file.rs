@@ -146,7 +146,8 @@ impl StreamReader {
         }
         let folder = folder.as_ref();
         let place = folder.join(&name);
-        let unfinished = Unfinished { path: folder.join(format!(".{name}.{}.part", self.head().number())), keep: false };
+        let unfinished =
+            Unfinished { path: folder.join(format!(".{name}.{}.part", self.head().number())), keep: false };
         match self.fill(&unfinished.path).await {
             Ok(()) => unfinished.finish(&place).await.map(|()| place),
             Err(error) => {
@@ -189,7 +190,7 @@ impl Unfinished {
         let local = |source| FileError::Local { path: place.to_owned(), source };
         fs::rename(&self.path, place).await.map_err(local)?;
         self.keep = true;
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         // The name, too, has to survive a power failure.
         File::open(folder).await.map_err(local)?.sync_all().await.map_err(local)
     }
@@ -219,7 +220,9 @@ mod tests {
         check("Modell 3 (neu).pt", true);
         check(&"x".repeat(LONGEST_NAME), true);
         check(&"x".repeat(LONGEST_NAME + 1), false);
-        for wrong in ["", ".", "..", "/etc/passwd", "../x", "a/b", "a/", "a\\b", "C:x", ".hidden", "a\0b", "./a", "a/../b"] {
+        for wrong in
+            ["", ".", "..", "/etc/passwd", "../x", "a/b", "a/", "a\\b", "C:x", ".hidden", "a\0b", "./a", "a/../b"]
+        {
             check(wrong, false);
         }
     }

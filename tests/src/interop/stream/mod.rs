@@ -38,22 +38,26 @@ pub fn run(options: Options) -> Outcome {
     let start = Instant::now();
     let kits = Kits::make()?;
     let filter = std::env::var("FEDCELL_ROWS").unwrap_or_default();
-    let plans = Mutex::new(plan::plans(options.quick).into_iter());
+    // Transfers of a gigabyte have the machine for themselves.
+    let (small, large): (Vec<_>, Vec<_>) = plan::plans(options.quick).into_iter().partition(Plan::is_small);
     let verdicts = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let plan = plans.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(plan) = plan else { break };
-                    let found = run_plan(plan, &kits, &filter);
-                    let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-                    print!("{}", table(&found));
-                    verdicts.extend(found);
-                }
-            });
-        }
-    });
+    for (plans, workers) in [(small, WORKERS), (large, 1)] {
+        let plans = Mutex::new(plans.into_iter());
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let plan = plans.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let Some(plan) = plan else { break };
+                        let found = run_plan(plan, &kits, &filter);
+                        let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+                        print!("{}", table(&found));
+                        verdicts.extend(found);
+                    }
+                });
+            }
+        });
+    }
     let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failed = verdicts.iter().filter(|verdict| verdict.reason.is_some()).count();
     let ours = verdicts.iter().filter(|verdict| verdict.network.contains('R')).count();

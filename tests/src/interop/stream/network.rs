@@ -9,7 +9,7 @@ use super::plan::{Link, Plan};
 use crate::interop::cell::kits::Kits;
 use crate::interop::cell::network::START_LIMIT;
 use crate::interop::cell::plan::Role;
-use crate::interop::cell::process::{Awaited, Kind, Maker, Process};
+use crate::interop::cell::process::{Awaited, Kind, Process};
 use crate::proxy::PROXY_ARGUMENT;
 
 /// The running cells.
@@ -94,11 +94,6 @@ impl<'a> Network<'a> {
         self.begin(seat, what, command)?.wait()
     }
 
-    /// Process of a cell.
-    pub(super) fn id(&self, seat: usize) -> u32 {
-        self.cells[seat].id()
-    }
-
     /// A topic that nobody has used.
     pub(super) fn topic(&mut self, word: &str) -> String {
         self.topics += 1;
@@ -155,10 +150,5 @@ impl<'a> Network<'a> {
             "identities": identities,
             "settings": self.plan.scale.settings(),
         })
-    }
-
-    /// Whether the cell of a seat is ours.
-    pub(super) fn is_ours(&self, seat: usize) -> bool {
-        self.plan.maker(seat) == Maker::Ours
     }
 }

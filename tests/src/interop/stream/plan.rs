@@ -109,6 +109,11 @@ impl Plan {
         if self.members.as_bytes().get(seat) == Some(&b'R') { Maker::Ours } else { Maker::Theirs }
     }
 
+    /// Whether its rows are of small transfers.
+    pub(super) fn is_small(&self) -> bool {
+        self.scale == SMALL
+    }
+
     /// Whether no cell is the reference's.
     pub(super) fn is_ours(&self) -> bool {
         !self.members.contains('P')
@@ -136,13 +141,14 @@ pub(super) fn plans(quick: bool) -> Vec<Plan> {
             plans.push(plan(&CHAIN, members, link, SMALL));
         }
     }
-    for link in [Link::Clear, Link::Mtls] {
-        for members in ["PP", "RP", "PR", "RR"] {
-            plans.push(plan(&PAIR, members, link, USUAL));
-        }
-        for members in ["PPP", "PRP", "RPR", "RRR"] {
-            plans.push(plan(&CHAIN, members, link, USUAL));
-        }
+    let usual: [(&'static Shape, &[&'static str], Link); 4] = [
+        (&PAIR, &["PP", "RP", "PR", "RR"], Link::Clear),
+        (&CHAIN, &["PRP", "RPR"], Link::Clear),
+        (&PAIR, &["RP", "PR"], Link::Mtls),
+        (&CHAIN, &["PRP", "RPR"], Link::Mtls),
+    ];
+    for (shape, all, link) in usual {
+        plans.extend(all.iter().map(|members| plan(shape, members, link, USUAL)));
     }
     plans
 }

@@ -72,6 +72,10 @@ impl Streams {
     }
 
     /// Blobs of that size in all, as so many streams at a time.
+    ///
+    /// # Errors
+    ///
+    /// If a stream fails.
     pub async fn push(&self, size: usize, streams: usize) -> anyhow::Result<Value> {
         let payload = self.prepare(size / streams);
         let mut sending = JoinSet::new();
@@ -86,6 +90,10 @@ impl Streams {
     }
 
     /// A request with a dictionary of arrays or of byte strings; until the other end has all of it.
+    ///
+    /// # Errors
+    ///
+    /// If a stream fails.
     pub async fn model(&self, size: usize, items: usize, arrays: bool) -> anyhow::Result<Value> {
         let key = format!("{size} {items} {arrays}");
         let model = {
@@ -112,6 +120,10 @@ impl Streams {
     }
 
     /// Streamed requests, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// If a stream fails.
     pub async fn round_trips(&self, size: usize, count: usize) -> anyhow::Result<Vec<u64>> {
         let payload = Bytes::from(vec![0; size]);
         let mut nanoseconds = Vec::with_capacity(count);
@@ -124,6 +136,10 @@ impl Streams {
     }
 
     /// Streamed requests, so many at a time.
+    ///
+    /// # Errors
+    ///
+    /// If a stream fails.
     pub async fn outstanding(&self, size: usize, count: usize, outstanding: usize) -> anyhow::Result<Value> {
         let payload = Bytes::from(vec![0; size]);
         let share = count / outstanding;
@@ -145,6 +161,10 @@ impl Streams {
     }
 
     /// Small streamed requests, one every 2 ms at most, for as long as one large request is on its way.
+    ///
+    /// # Errors
+    ///
+    /// If a stream fails.
     pub async fn during_bulk(&self, size: usize, small: usize) -> anyhow::Result<Value> {
         let payload = self.prepare(size);
         let request = self.cell.request(SERVER, STREAMED, "sink").payload(payload).timeout(PATIENCE);
