@@ -10,7 +10,7 @@
 
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,8 +29,8 @@ pub(crate) trait Waiting: Send + 'static {
     /// Bytes that it holds.
     fn size(&self) -> usize;
 
-    /// Starts the work; it is polled at once.
-    fn start(self) -> Work;
+    /// Starts the work and lets it go on until it has to wait; gives what is left of it then.
+    fn start(self, context: &mut Context<'_>) -> Option<Work>;
 }
 
 /// Bounds of a lane.
@@ -141,23 +141,33 @@ impl<T: Waiting> Lane<T> {
 
     async fn run(self: Arc<Self>) {
         let mut turns = 0;
+        let mut spare = None;
         loop {
-            // The permit comes first: what waits for one still counts as waiting.
-            let Ok(permit) = self.permits.clone().acquire_owned().await else {
-                self.clear();
-                return;
+            // The permit comes first: what waits for one still counts as waiting. That of work which was done at once
+            // serves for the next.
+            let permit = match spare.take() {
+                Some(permit) => permit,
+                None => match self.permits.clone().acquire_owned().await {
+                    Ok(permit) => permit,
+                    Err(_) => {
+                        self.clear();
+                        return;
+                    }
+                },
             };
             let Some(item) = self.pop() else { return };
-            let mut work = item.start();
-            let is_done = poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await;
-            if !is_done {
-                tokio::spawn(async move {
+            let mut item = Some(item);
+            let left = poll_fn(|context| Poll::Ready(item.take().and_then(|item| item.start(context)))).await;
+            match left {
+                None => spare = Some(permit),
+                Some(work) => drop(tokio::spawn(async move {
                     work.await;
                     drop(permit);
-                });
+                })),
             }
             turns += 1;
             if turns % STARTS_PER_TURN == 0 {
+                spare = None;
                 tokio::task::yield_now().await;
             }
         }
@@ -186,14 +196,15 @@ mod tests {
             1
         }
 
-        fn start(self) -> Work {
-            Box::pin(async move {
+        fn start(self, context: &mut Context<'_>) -> Option<Work> {
+            let mut work: Work = Box::pin(async move {
                 self.started.lock().unwrap().push(self.number);
                 if let Some(gate) = self.gate {
                     let _ = gate.await;
                 }
                 self.finished.lock().unwrap().push(self.number);
-            })
+            });
+            work.as_mut().poll(context).is_pending().then_some(work)
         }
     }
 

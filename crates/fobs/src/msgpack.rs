@@ -183,7 +183,7 @@ fn length(out: &mut Vec<u8>, len: u32, [in_one, in_two, in_four]: [Marker; 3]) {
 #[inline]
 pub fn put_str_head(out: &mut Vec<u8>, len: u32) {
     if len < 32 {
-        return out.push(0xa0 | len.to_le_bytes()[0]);
+        return out.push(FIX_STR | len.to_le_bytes()[0]);
     }
     length(out, len, [Marker::Str8, Marker::Str16, Marker::Str32]);
 }
@@ -222,11 +222,35 @@ pub fn put_ext_head(out: &mut Vec<u8>, code: i8, len: u32) {
     out.push(code.cast_unsigned());
 }
 
+/// A text in its shortest form, its bytes and those behind it; none if the bytes begin with anything else, a longer text
+/// included, or end within it.
+#[inline]
+#[must_use]
+pub fn short_str(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    if first & 0xe0 != FIX_STR {
+        return None;
+    }
+    rest.split_at_checked(usize::from(first & 0x1f))
+}
+
+/// The marker of texts of up to 31 bytes, whose length is in its lower bits.
+const FIX_STR: u8 = 0xa0;
+
 /// The bytes behind the first value; none if they end within it, or if it begins with the byte that begins nothing.
 ///
 /// Neither the nesting nor a declared length costs stack or memory.
+#[inline]
 #[must_use]
 pub fn skip(bytes: &[u8]) -> Option<&[u8]> {
+    // Most values are short texts, truth values and 64-bit numbers.
+    match short_str(bytes) {
+        Some((_, rest)) => Some(rest),
+        None => skip_any(bytes),
+    }
+}
+
+fn skip_any(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes;
     let mut owed = 1_usize;
     while owed > 0 {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use fedcell_fobs::msgpack::{self, Head};
 use fedcell_protocol_defs::cell::HeaderPrefix;
 
+use super::known::{Known, Place, Places, number_of};
 use super::span::{Sieve, Span, Store, fingerprint};
 use super::value::{length, put_text};
 use super::{HeaderError, HeaderValue, RawValue, Texts};
@@ -33,8 +34,12 @@ pub struct HeaderMap {
     received: Bytes,
     added: Vec<u8>,
     entries: Vec<Entry>,
+    /// Where the keys of the cell layer are in `entries`.
+    places: Places,
     /// Whether `received` is still all there is.
     is_as_received: bool,
+    /// Whether bytes of `added` are out of order or of no use any more.
+    is_patched: bool,
 }
 
 /// Where one header lies. The bytes of the key end where, in a received map, those of the value begin.
@@ -50,6 +55,9 @@ struct Entry {
 
 /// Headers that a cell writes for a message of its own, and their bytes; a few more each.
 const OWN_HEADERS: (usize, usize) = (20, 480);
+
+/// Room for what a cell appends to the route of a message, and for what else it changes in one that it passes on.
+const APPENDED: usize = 160;
 
 impl HeaderMap {
     /// No headers.
@@ -77,28 +85,38 @@ impl HeaderMap {
         // Room for two more saves the forwarder of a message to growing the list.
         let mut entries: Vec<Entry> = Vec::with_capacity(entries.min(rest.len() / 2) + 2);
         let mut sieve = Sieve::default();
+        let mut places = Places::default();
         let offset = |rest: &[u8]| received.len() - rest.len();
         for index in 0..count as usize {
             let start = offset(rest);
-            let Some((Head::Str(len), behind_head)) = msgpack::head(rest) else {
-                return Err(if rest.is_empty() { HeaderError::Malformed } else { HeaderError::KeyNotText { index } });
+            let (key, behind_key) = match msgpack::short_str(rest) {
+                Some(parts) => parts,
+                None => long_key(rest, index)?,
             };
-            let key_head = length(rest.len() - behind_head.len());
-            let (key, behind_key) = behind_head.split_at_checked(len as usize).ok_or(HeaderError::Malformed)?;
-            // Keys are ASCII in practice, which is checked faster.
-            if !key.is_ascii() && core::str::from_utf8(key).is_err() {
-                return Err(HeaderError::KeyNotText { index });
-            }
+            let value_at = offset(behind_key);
             let behind_value = msgpack::skip(behind_key).ok_or(HeaderError::Malformed)?;
             let entry = Entry {
                 fingerprint: fingerprint(key),
-                key: Span::new(Store::Received, start, offset(behind_key)),
-                key_head,
-                value: Span::new(Store::Received, offset(behind_key), offset(behind_value)),
+                key: Span::new(Store::Received, start, value_at),
+                key_head: length(value_at - start - key.len()),
+                value: Span::new(Store::Received, value_at, offset(behind_value)),
             };
-            if sieve.insert(entry.fingerprint)
-                && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key(&received, &[]) == key)
-            {
+            let is_duplicate = match number_of(key, entry.fingerprint) {
+                Some(number) => {
+                    let is_known = places.of(number) != Place::Nowhere;
+                    places.set(number, entries.len());
+                    is_known
+                }
+                // Keys are ASCII in practice, which is checked faster.
+                None if !key.is_ascii() && core::str::from_utf8(key).is_err() => {
+                    return Err(HeaderError::KeyNotText { index });
+                }
+                None => {
+                    sieve.insert(entry.fingerprint)
+                        && entries.iter().any(|e| e.fingerprint == entry.fingerprint && e.key(&received, &[]) == key)
+                }
+            };
+            if is_duplicate {
                 return Err(HeaderError::DuplicateKey { index });
             }
             entries.push(entry);
@@ -107,7 +125,7 @@ impl HeaderMap {
         if !rest.is_empty() {
             return Err(HeaderError::TrailingBytes { len: rest.len() });
         }
-        Ok(Self { received, added: Vec::new(), entries, is_as_received: true })
+        Ok(Self { received, added: Vec::new(), entries, places, is_as_received: true, is_patched: false })
     }
 
     /// How many headers there are.
@@ -147,6 +165,17 @@ impl HeaderMap {
         self.entries
             .iter()
             .map(move |entry| (entry.key(received, added), RawValue::from_whole(entry.value.of(received, added))))
+    }
+
+    /// The value of a header of the cell layer, undecoded.
+    #[inline]
+    pub(crate) fn known(&self, key: Known) -> Option<RawValue<'_>> {
+        let entry = match self.places.of(key as usize) {
+            Place::Nowhere => return None,
+            Place::At(at) => self.entries.get(at)?,
+            Place::FarBehind => self.entries.get(self.position(key.as_str())?)?,
+        };
+        Some(RawValue::from_whole(entry.value.of(&self.received, &self.added)))
     }
 
     /// The text of a header; none if it is absent or nil.
@@ -250,9 +279,14 @@ impl HeaderMap {
         let value = Span::new(Store::Added, behind_key, self.added.len());
         if let Some(entry) = known.and_then(|at| self.entries.get_mut(at)) {
             entry.value = value;
+            self.is_patched = true;
         } else {
+            let fingerprint = fingerprint(key.as_bytes());
+            if let Some(number) = number_of(key.as_bytes(), fingerprint) {
+                self.places.set(number, self.entries.len());
+            }
             self.entries.push(Entry {
-                fingerprint: fingerprint(key.as_bytes()),
+                fingerprint,
                 key: Span::new(Store::Added, start, behind_key),
                 key_head: length(behind_key - start - key.len()),
                 value,
@@ -274,6 +308,8 @@ impl HeaderMap {
         };
         let items = items.len();
         let Some(entry) = self.position(key).and_then(|at| self.entries.get_mut(at)) else { return Ok(()) };
+        // Room for the list and one more item, so that it is not copied while it grows.
+        self.added.reserve(items + APPENDED);
         let start = self.added.len();
         msgpack::put_array_head(&mut self.added, count.saturating_add(1));
         match entry.value.store {
@@ -289,6 +325,7 @@ impl HeaderMap {
         write(&mut self.added);
         entry.value = Span::new(Store::Added, start, self.added.len());
         self.is_as_received = false;
+        self.is_patched = true;
         Ok(())
     }
 
@@ -301,9 +338,15 @@ impl HeaderMap {
 
     /// Removes a header, and says whether it was there.
     pub fn remove(&mut self, key: impl AsRef<str>) -> bool {
-        let Some(at) = self.position(key.as_ref()) else { return false };
+        let key = key.as_ref();
+        let Some(at) = self.position(key) else { return false };
         self.entries.remove(at);
+        if let Some(number) = number_of(key.as_bytes(), fingerprint(key.as_bytes())) {
+            self.places.clear(number);
+        }
+        self.places.close_gap(at);
         self.is_as_received = false;
+        self.is_patched = true;
         true
     }
 
@@ -323,9 +366,15 @@ impl HeaderMap {
         if self.is_as_received {
             return self.received.len();
         }
-        let mut head = Vec::new();
-        msgpack::put_map_head(&mut head, length(self.entries.len()));
-        head.len() + self.entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum::<usize>()
+        let head = match self.entries.len() {
+            ..16 => 1,
+            16..0x1_0000 => 3,
+            _ => 5,
+        };
+        if self.received.is_empty() && !self.is_patched {
+            return head + self.added.len();
+        }
+        head + self.entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum::<usize>()
     }
 
     /// Appends the headers as a frame carries them: nothing at all if there are none.
@@ -342,6 +391,10 @@ impl HeaderMap {
             return;
         }
         msgpack::put_map_head(out, length(self.entries.len()));
+        if self.received.is_empty() && !self.is_patched {
+            out.extend_from_slice(&self.added);
+            return;
+        }
         // Neighbouring ranges of one store are copied in one go: most headers of a forwarded message are.
         let mut run: Option<Span> = None;
         for span in self.entries.iter().flat_map(|entry| [entry.key, entry.value]) {
@@ -359,11 +412,29 @@ impl HeaderMap {
         }
     }
 
+    #[inline]
     fn position(&self, key: &str) -> Option<usize> {
         let wanted = fingerprint(key.as_bytes());
+        match number_of(key.as_bytes(), wanted).map(|number| self.places.of(number)) {
+            Some(Place::Nowhere) => None,
+            Some(Place::At(at)) => Some(at),
+            Some(Place::FarBehind) | None => self.search(key, wanted),
+        }
+    }
+
+    fn search(&self, key: &str, wanted: u32) -> Option<usize> {
         self.entries
             .iter()
             .position(|entry| entry.fingerprint == wanted && entry.key(&self.received, &self.added) == key.as_bytes())
+    }
+}
+
+/// The text of a key that is not in the shortest form, or why it is none, and the bytes behind it.
+fn long_key(rest: &[u8], index: usize) -> Result<(&[u8], &[u8]), HeaderError> {
+    match msgpack::head(rest) {
+        Some((Head::Str(len), behind)) => behind.split_at_checked(len as usize).ok_or(HeaderError::Malformed),
+        _ if rest.is_empty() => Err(HeaderError::Malformed),
+        _ => Err(HeaderError::KeyNotText { index }),
     }
 }
 

@@ -4,14 +4,17 @@
 //! values and appends a hop; all others, known or unknown, are copied as they came, in their order.
 
 mod error;
+mod known;
 mod map;
 mod route;
 mod span;
 mod value;
 
 pub use error::HeaderError;
+pub(crate) use known::Known;
 pub use map::{HeaderLimits, HeaderMap, Headers};
 pub use route::{Hop, Route};
+pub(crate) use span::fingerprint;
 pub use value::{HeaderValue, RawValue, Texts};
 
 #[cfg(test)]

@@ -41,11 +41,19 @@ impl Span {
 }
 
 /// A number that differs for most different keys: from their length and their last eight bytes.
-pub(super) fn fingerprint(bytes: &[u8]) -> u32 {
-    let tail = match bytes.last_chunk::<8>() {
-        Some(tail) => u64::from_le_bytes(*tail),
-        None => bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)),
-    };
+#[inline]
+pub(crate) const fn fingerprint(bytes: &[u8]) -> u32 {
+    let mut tail = 0;
+    match bytes.last_chunk::<8>() {
+        Some(chunk) => tail = u64::from_le_bytes(*chunk),
+        None => {
+            let mut rest = bytes;
+            while let Some((byte, behind)) = rest.split_first() {
+                tail = (tail << 8) | *byte as u64;
+                rest = behind;
+            }
+        }
+    }
     // The odd constant is the golden ratio in 64 bits; multiplying by it spreads differences to the upper half.
     let spread = (tail ^ (bytes.len() as u64).rotate_right(8)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let [_, _, _, _, a, b, c, d] = spread.to_le_bytes();

@@ -4,7 +4,7 @@ use fedcell_protocol_defs::cell::{HeaderKey, MessageType};
 
 use super::MessageError;
 use crate::address::Fqcn;
-use crate::headers::{HeaderError, HeaderMap, RawValue, Route, Texts};
+use crate::headers::{HeaderError, HeaderMap, Known, RawValue, Route, Texts};
 
 /// A view of the headers by which a message is routed and dispatched, checked and typed.
 ///
@@ -38,97 +38,40 @@ pub struct Facts<'a> {
     pub route: Route<'a>,
 }
 
-/// The values of the headers that count, found in one pass: each message on its way is asked for all of them.
-#[derive(Default)]
-struct Found<'a> {
-    message_type: Option<RawValue<'a>>,
-    origin: Option<RawValue<'a>>,
-    destination: Option<RawValue<'a>>,
-    channel: Option<RawValue<'a>>,
-    topic: Option<RawValue<'a>>,
-    request_ids: Option<RawValue<'a>>,
-    reply_expected: Option<RawValue<'a>>,
-    transit_required: Option<RawValue<'a>>,
-    secure: Option<RawValue<'a>>,
-    encrypted: Option<RawValue<'a>>,
-    optional: Option<RawValue<'a>>,
-    route: Option<RawValue<'a>>,
-}
-
 /// Longest channel or topic that goes back with a request whose headers are too long to go back whole, in bytes.
 const LONGEST_NAME: usize = 1024;
 
-/// The bytes of a key, to match against.
-const fn bytes(key: HeaderKey<'static>) -> &'static [u8] {
-    key.as_str().as_bytes()
-}
-
-const MSG_TYPE: &[u8] = bytes(HeaderKey::MSG_TYPE);
-const ORIGIN: &[u8] = bytes(HeaderKey::ORIGIN);
-const DESTINATION: &[u8] = bytes(HeaderKey::DESTINATION);
-const CHANNEL: &[u8] = bytes(HeaderKey::CHANNEL);
-const TOPIC: &[u8] = bytes(HeaderKey::TOPIC);
-const REQ_ID: &[u8] = bytes(HeaderKey::REQ_ID);
-const REPLY_EXPECTED: &[u8] = bytes(HeaderKey::REPLY_EXPECTED);
-const SERVER_TRANSIT_REQUIRED: &[u8] = bytes(HeaderKey::SERVER_TRANSIT_REQUIRED);
-const SECURE: &[u8] = bytes(HeaderKey::SECURE);
-const ENCRYPTED: &[u8] = bytes(HeaderKey::ENCRYPTED);
-const OPTIONAL: &[u8] = bytes(HeaderKey::OPTIONAL);
-const ROUTE: &[u8] = bytes(HeaderKey::ROUTE);
-
-impl<'a> Found<'a> {
-    fn among(headers: &'a HeaderMap) -> Self {
-        let mut found = Self::default();
-        for (key, value) in headers.entries() {
-            let place = match key {
-                MSG_TYPE => &mut found.message_type,
-                ORIGIN => &mut found.origin,
-                DESTINATION => &mut found.destination,
-                CHANNEL => &mut found.channel,
-                TOPIC => &mut found.topic,
-                REQ_ID => &mut found.request_ids,
-                REPLY_EXPECTED => &mut found.reply_expected,
-                SERVER_TRANSIT_REQUIRED => &mut found.transit_required,
-                SECURE => &mut found.secure,
-                ENCRYPTED => &mut found.encrypted,
-                OPTIONAL => &mut found.optional,
-                ROUTE => &mut found.route,
-                _ => continue,
-            };
-            *place = Some(value);
-        }
-        found
-    }
-}
-
 impl<'a> Facts<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Result<Self, MessageError> {
-        let found = Found::among(headers);
-        let text = |value, key| typed(value, key, "text", RawValue::as_text);
-        let mandatory = |value, key: HeaderKey<'static>| {
-            let text = text(value, key)?.filter(|text| !text.is_empty());
+        let text = |known, key| typed(headers.known(known), key, "text", RawValue::as_text);
+        let mandatory = |known, key: HeaderKey<'static>| {
+            let text = text(known, key)?.filter(|text| !text.is_empty());
             text.ok_or(HeaderError::Missing { key: key.as_str() })
         };
-        let flag =
-            |value, key| Ok::<_, HeaderError>(typed(value, key, "a truth value", RawValue::as_flag)?.unwrap_or(false));
-        let message_type = MessageType::new(mandatory(found.message_type, HeaderKey::MSG_TYPE)?);
-        let origin = Fqcn::parse(mandatory(found.origin, HeaderKey::ORIGIN)?).map_err(MessageError::Origin)?;
-        let destination = mandatory(found.destination, HeaderKey::DESTINATION)?;
+        let flag = |known, key| {
+            let flag = typed(headers.known(known), key, "a truth value", RawValue::as_flag)?;
+            Ok::<_, HeaderError>(flag.unwrap_or(false))
+        };
+        let message_type = MessageType::new(mandatory(Known::MsgType, HeaderKey::MSG_TYPE)?);
+        let origin = mandatory(Known::Origin, HeaderKey::ORIGIN)?;
+        let origin = Fqcn::parse(origin).map_err(MessageError::Origin)?;
+        let destination = mandatory(Known::Destination, HeaderKey::DESTINATION)?;
         let destination = Fqcn::parse(destination).map_err(MessageError::Destination)?;
-        let ids = typed(found.request_ids, HeaderKey::REQ_ID, "a text or a list of texts", RawValue::as_texts)?;
+        let ids = headers.known(Known::ReqId);
+        let ids = typed(ids, HeaderKey::REQ_ID, "a text or a list of texts", RawValue::as_texts)?;
         Ok(Self {
             message_type,
             origin,
             destination,
-            channel: text(found.channel, HeaderKey::CHANNEL)?.unwrap_or_default(),
-            topic: text(found.topic, HeaderKey::TOPIC)?.unwrap_or_default(),
+            channel: text(Known::Channel, HeaderKey::CHANNEL)?.unwrap_or_default(),
+            topic: text(Known::Topic, HeaderKey::TOPIC)?.unwrap_or_default(),
             request_ids: ids,
-            is_reply_expected: flag(found.reply_expected, HeaderKey::REPLY_EXPECTED)?,
-            is_transit_required: flag(found.transit_required, HeaderKey::SERVER_TRANSIT_REQUIRED)?,
-            is_secure: flag(found.secure, HeaderKey::SECURE)?,
-            is_encrypted: flag(found.encrypted, HeaderKey::ENCRYPTED)?,
-            is_optional: flag(found.optional, HeaderKey::OPTIONAL)?,
-            route: Route::of(found.route),
+            is_reply_expected: flag(Known::ReplyExpected, HeaderKey::REPLY_EXPECTED)?,
+            is_transit_required: flag(Known::ServerTransitRequired, HeaderKey::SERVER_TRANSIT_REQUIRED)?,
+            is_secure: flag(Known::Secure, HeaderKey::SECURE)?,
+            is_encrypted: flag(Known::Encrypted, HeaderKey::ENCRYPTED)?,
+            is_optional: flag(Known::Optional, HeaderKey::OPTIONAL)?,
+            route: Route::of(headers.known(Known::Route)),
         })
     }
 

@@ -62,7 +62,8 @@ impl Message {
     pub fn encode(self, stream_id: u16, sequence: u16) -> Result<EncodedFrame, FrameError> {
         let outline = Outline { frame_type: FrameType::DATA, app_id: AppId::CELL, stream_id, sequence };
         let headers = self.headers;
-        EncodedFrame::new(outline, headers.size_hint(), |out| headers.write_to(out), self.payload)
+        // A buffer of exactly this length becomes shared bytes as it is.
+        EncodedFrame::new(outline, headers.encoded_len(), |out| headers.write_to(out), self.payload)
     }
 
     /// The message in a frame that was made by [`encode`](Self::encode) and of which nothing has been written.

@@ -1,5 +1,7 @@
 //! What a cell tells its owner.
 
+use std::sync::Arc;
+
 use fedcell_protocol_defs::cell::{Channel, Topic};
 use fedcell_protocol_defs::stream;
 
@@ -11,6 +13,7 @@ use crate::route::Unreachable;
 use crate::stats::CategoryId;
 
 use super::ConnectionId;
+use super::keys::DispatchKey;
 use super::sealing::{OpenWork, SealWork};
 
 /// How urgent a message is among those for one neighbour.
@@ -138,8 +141,7 @@ pub struct IncomingRequest {
 pub struct ReplyTo {
     pub(super) neighbour: FqcnBuf,
     pub(super) origin: FqcnBuf,
-    pub(super) channel: Box<str>,
-    pub(super) topic: Box<str>,
+    pub(super) key: Arc<DispatchKey>,
     /// The id as it came, to be echoed.
     pub(super) id: Box<str>,
     pub(super) expected: bool,
@@ -172,13 +174,13 @@ impl ReplyTo {
     /// Channel of the request.
     #[must_use]
     pub fn channel(&self) -> &str {
-        &self.channel
+        &self.key.channel
     }
 
     /// Topic of the request.
     #[must_use]
     pub fn topic(&self) -> &str {
-        &self.topic
+        &self.key.topic
     }
 }
 

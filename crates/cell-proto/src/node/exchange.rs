@@ -1,6 +1,7 @@
 //! The messages of one cell: who is connected, what waits, what has to be said. Knows nothing of frames.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::cell::StatsCounter;
@@ -8,6 +9,8 @@ use tracing::debug;
 
 use super::event::{Class, Event, Outbound};
 use super::inbound::Arrival;
+use super::keys::Keys;
+use super::numbers::ByConnection;
 use super::{ConnectionId, NodeConfig, NodeLimits};
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
@@ -31,13 +34,14 @@ pub struct Exchange {
     pub(super) filters: Filters,
     pub(super) ids: Box<dyn IdSource>,
     /// Connections that bear a name, whether or not messages are routed to them.
-    connections: HashMap<ConnectionId, Arrival>,
+    connections: ByConnection<Arc<Arrival>>,
     live: LiveNames<ConnectionId>,
     /// Neighbours to which messages are routed: handshake done, no goodbye said.
     neighbours: HashMap<FqcnBuf, Traffic>,
     pub(super) pending: PendingRequests,
     pub(super) bulks: BulkQueue,
     pub(super) stats: CellStats,
+    pub(super) keys: Keys,
     pub(super) drops: DropCounts,
     /// Messages of this cell to itself.
     loopback: VecDeque<Message>,
@@ -99,12 +103,13 @@ impl Exchange {
             config,
             filters,
             ids,
-            connections: HashMap::new(),
+            connections: ByConnection::default(),
             live: LiveNames::new(),
             neighbours: HashMap::new(),
             pending,
             bulks: BulkQueue::default(),
             stats: CellStats::new(),
+            keys: Keys::default(),
             drops: DropCounts::default(),
             loopback: VecDeque::new(),
             outbound: VecDeque::new(),
@@ -132,7 +137,8 @@ impl Exchange {
         if self.neighbours.remove(&peer).is_some() {
             self.events.push_back(Event::PeerDown { peer: peer.clone() });
         }
-        self.connections.insert(connection, Arrival { from: peer.clone(), identity: identity.clone() });
+        let arrival = Arrival { from: peer.clone(), identity: identity.clone() };
+        self.connections.insert(connection, Arc::new(arrival));
         self.neighbours.insert(peer.clone(), Traffic::default());
         self.events.push_back(Event::PeerUp { peer, connection, identity });
         Ok(replaced)

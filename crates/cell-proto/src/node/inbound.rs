@@ -1,5 +1,7 @@
 //! What comes in: checked, filtered, then forwarded, handled or matched with a request.
 
+use std::sync::Arc;
+
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::cell::{
     CellTopic, Channel, HeaderKey, MessageType, ReturnCode, ReturnReason, StatsCounter, Topic,
@@ -9,12 +11,13 @@ use tracing::{debug, trace};
 use super::config::OriginCheck;
 use super::event::{Class, Event, IncomingRequest, ReplyTo};
 use super::exchange::{Dropped, Exchange};
+use super::keys::DispatchKey;
 use super::sealing::OpenWork;
 use crate::address::{Fqcn, FqcnBuf};
 use crate::adhoc::{self, AdhocStep};
 use crate::clock::seconds;
 use crate::filter::{FilterContext, Place, Verdict};
-use crate::headers::HeaderLimits;
+use crate::headers::{HeaderLimits, Known, RawValue};
 use crate::identity::PeerIdentity;
 use crate::message::{Facts, Message};
 use crate::request::{Body, Reply, Resolution};
@@ -39,7 +42,7 @@ struct Judgement {
 enum Step {
     Forward(FqcnBuf),
     Stuck(Unreachable),
-    Deliver(Box<Delivery>),
+    Deliver(Delivery),
 }
 
 /// What a message for this cell is: all that its headers say that is needed further on.
@@ -82,7 +85,7 @@ impl Exchange {
             Ok(Some(Judgement { step, category, class })) => match step {
                 Step::Forward(next) => self.forward(now, arrival, &next, message, category, class),
                 Step::Stuck(reason) => self.give_up(now, arrival, message, category, reason),
-                Step::Deliver(delivery) => self.take_in(now, arrival, message, *delivery),
+                Step::Deliver(delivery) => self.take_in(now, arrival, message, delivery),
             },
             Ok(None) => {}
             Err(why) => self.drop_message(why),
@@ -128,7 +131,6 @@ impl Exchange {
 
     /// Counts a message and checks what can be checked without a key.
     fn admit(&mut self, now: UnixTime, arrival: &Arrival, facts: &Facts<'_>) -> Result<CategoryId, Dropped> {
-        let me = self.config.address().clone();
         let category = self.category_of(facts);
         let mut hops = facts.route.hops();
         if let Some(first) = hops.next() {
@@ -141,8 +143,8 @@ impl Exchange {
             }
         }
         self.stats.count_received(category, StatsCounter::RECEIVED);
-        let trusted = self.config.origin_check == OriginCheck::DangerOff || arrival.from == me;
-        if !trusted && !may_speak_for(me.as_fqcn(), arrival.from.as_fqcn(), facts.origin) {
+        let trusted = self.config.origin_check == OriginCheck::DangerOff || arrival.from == *self.config.address();
+        if !trusted && !may_speak_for(self.address(), arrival.from.as_fqcn(), facts.origin) {
             debug!(from = %arrival.from, origin = %facts.origin, "dropped a message with the origin of somebody else");
             return Err(Dropped::ForgedOrigin);
         }
@@ -158,14 +160,14 @@ impl Exchange {
         self.stats.category(forwarded, facts.message_type.as_str(), facts.channel, facts.topic)
     }
 
-    fn decide(&self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Judgement {
+    fn decide(&mut self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Judgement {
         let about = MessageFacts {
             transit_required: facts.is_transit_required,
             route: &facts.route,
             arrived_from: Some(arrival.from.as_fqcn()),
         };
-        let step = match next_hop(self.address(), self, facts.destination, &about) {
-            Ok(Hop::Here) => Step::Deliver(Box::new(self.delivery(arrival, message, facts, category))),
+        let step = match next_hop(self.config.address().as_fqcn(), self, facts.destination, &about) {
+            Ok(Hop::Here) => Step::Deliver(self.delivery(arrival, message, facts, category)),
             Ok(Hop::Neighbour(next)) => Step::Forward(self.owned_neighbour(next)),
             Err(reason) => Step::Stuck(reason),
         };
@@ -230,18 +232,23 @@ impl Exchange {
         }
     }
 
-    fn delivery(&self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Delivery {
+    fn delivery(&mut self, arrival: &Arrival, message: &Message, facts: &Facts<'_>, category: CategoryId) -> Delivery {
         let step = self.adhoc_step(arrival, facts, message);
         let url = || message.headers.text(HeaderKey::CONN_URL).ok().flatten().map(str::to_owned);
+        // Most messages are handed over by who made them.
+        let origin = if facts.origin == arrival.from { arrival.from.clone() } else { facts.origin.to_owned() };
         let kind = match facts.message_type {
-            MessageType::REQ => Kind::Request(reply_to(arrival, facts, category, step == AdhocStep::OfferInReply)),
+            MessageType::REQ => {
+                let key = self.keys.of(facts.channel, facts.topic);
+                Kind::Request(reply_to(arrival, &origin, key, facts, category, step == AdhocStep::OfferInReply))
+            }
             MessageType::REPLY => Kind::Reply,
             MessageType::RETURN => Kind::Return,
             _ => Kind::Unknown,
         };
         Delivery {
             kind,
-            origin: facts.origin.to_owned(),
+            origin,
             category,
             sealed: facts.is_secure && facts.is_encrypted,
             dial: if step == AdhocStep::Dial { url() } else { None },
@@ -282,20 +289,20 @@ impl Exchange {
             origin: facts.origin,
             from: arrival.from.as_fqcn(),
             transit_required: facts.is_transit_required,
-            offers_url: message.headers.contains(HeaderKey::CONN_URL),
+            offers_url: message.headers.known(Known::ConnUrl).is_some(),
         };
         self.config.adhoc.on_arrival(self.address(), about)
     }
 
     fn handle_request(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message, reply_to: ReplyTo) {
-        let on_cellnet = *reply_to.channel == *Channel::CELLNET.as_str();
-        if on_cellnet && *reply_to.topic == *Topic::BYE.as_str() {
+        let on_cellnet = reply_to.channel() == Channel::CELLNET.as_str();
+        if on_cellnet && reply_to.topic() == Topic::BYE.as_str() {
             debug!(peer = %arrival.from, "a neighbour said goodbye");
             self.forget_neighbour(&arrival.from);
             self.answer(now, &reply_to, Reply::ok(Body::none()));
             return;
         }
-        if on_cellnet && *reply_to.topic == *CellTopic::BULK.as_str() {
+        if on_cellnet && reply_to.topic() == CellTopic::BULK.as_str() {
             self.unbundle(now, arrival, &message, &reply_to);
             return;
         }
@@ -317,7 +324,8 @@ impl Exchange {
                         continue;
                     };
                     let category = self.category_of(&facts);
-                    let item_reply_to = reply_to_item(reply_to, &facts, category);
+                    let key = self.keys.of(facts.channel, facts.topic);
+                    let item_reply_to = ReplyTo { key, category, offer_url: false, ..reply_to.clone() };
                     self.handle_request(now, arrival, item, item_reply_to);
                 }
             }
@@ -331,7 +339,8 @@ impl Exchange {
     fn handle_reply(&mut self, now: UnixTime, arrival: &Arrival, mut message: Message, category: CategoryId) {
         // The reference runs these for what they do to the message, and does not look at what they say.
         let _ = self.run_filters(now, Place::IncomingReply, Some(arrival), None, &mut message);
-        let origin = message.headers.text(HeaderKey::ORIGIN).ok().flatten().and_then(|text| Fqcn::parse(text).ok());
+        let origin = message.headers.known(Known::Origin).and_then(RawValue::as_text);
+        let origin = origin.and_then(|text| Fqcn::parse(text).ok());
         let Some(origin) = origin else { return self.drop_message(Dropped::Malformed) };
         self.settle_requests(now, &message, origin, category);
     }
@@ -410,22 +419,23 @@ impl Exchange {
 }
 
 /// Where the reply to a request goes.
-fn reply_to(arrival: &Arrival, facts: &Facts<'_>, category: CategoryId, offer_url: bool) -> ReplyTo {
+fn reply_to(
+    arrival: &Arrival,
+    origin: &FqcnBuf,
+    key: Arc<DispatchKey>,
+    facts: &Facts<'_>,
+    category: CategoryId,
+    offer_url: bool,
+) -> ReplyTo {
     ReplyTo {
         category,
         neighbour: arrival.from.clone(),
-        origin: facts.origin.to_owned(),
-        channel: facts.channel.into(),
-        topic: facts.topic.into(),
+        origin: origin.clone(),
+        key,
         id: facts.request_ids.and_then(crate::headers::Texts::single).unwrap_or_default().into(),
         expected: facts.is_reply_expected,
         secure: facts.is_secure,
         optional: facts.is_optional,
         offer_url,
     }
-}
-
-/// Where the reply to one message of a bulk would go: it has its own channel and topic.
-fn reply_to_item(bulk: &ReplyTo, facts: &Facts<'_>, category: CategoryId) -> ReplyTo {
-    ReplyTo { channel: facts.channel.into(), topic: facts.topic.into(), category, offer_url: false, ..bulk.clone() }
 }

@@ -1,6 +1,6 @@
 //! The machine of one cell with its connections: one link for each, one exchange of messages for all.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Buf;
 use fedcell_auth::UnixTime;
@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::event::{Class, Event};
 use super::exchange::Exchange;
+use super::numbers::ByConnection;
 use super::{ConnectionId, NodeConfig};
 use crate::address::FqcnBuf;
 use crate::filter::Filters;
@@ -29,7 +30,7 @@ use crate::request::{Failure, IdSource};
 #[derive(Debug)]
 pub struct Node {
     exchange: Exchange,
-    connections: HashMap<ConnectionId, Connection>,
+    connections: ByConnection<Connection>,
     /// When to look at which connection: never later than its link wants, perhaps earlier.
     timers: BTreeSet<(UnixTime, ConnectionId)>,
     transmits: VecDeque<Transmit>,
@@ -108,7 +109,7 @@ impl Node {
         link.local = config.address().clone();
         Self {
             exchange: Exchange::new(config, filters, ids),
-            connections: HashMap::new(),
+            connections: ByConnection::default(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             link,

@@ -16,7 +16,7 @@ use super::sealing::SealWork;
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::{Place, Verdict};
 use crate::frame::FrameError;
-use crate::headers::HeaderValue;
+use crate::headers::{HeaderValue, Known, RawValue};
 use crate::message::{Message, ReplyHead, RequestHead, ReturnHead};
 use crate::request::{Body, Failure, Outgoing, Refused, Reply, RequestId, TargetMessage, bulk};
 use crate::route::{Hop, MessageFacts, Unreachable, next_hop};
@@ -265,8 +265,8 @@ impl Exchange {
         label: Label,
         request: Option<&RequestId>,
     ) -> Result<(), Failure> {
-        let flag = |key: HeaderKey<'_>| message.headers.flag(key).ok().flatten().unwrap_or(false);
-        let must_be_sealed = flag(HeaderKey::SECURE) && !flag(HeaderKey::ENCRYPTED) && target != self.config.address();
+        let flag = |key| message.headers.known(key).and_then(RawValue::as_flag).unwrap_or(false);
+        let must_be_sealed = flag(Known::Secure) && !flag(Known::Encrypted) && target != self.config.address();
         message.finish(encoding, now);
         if must_be_sealed {
             let work = SealWork { message, target: target.clone(), next, label, request: request.cloned() };
@@ -329,8 +329,8 @@ impl Exchange {
             origin: me.as_fqcn(),
             destination: reply_to.origin.as_fqcn(),
             next_hop: reply_to.neighbour.as_fqcn(),
-            channel: &reply_to.channel,
-            topic: &reply_to.topic,
+            channel: reply_to.channel(),
+            topic: reply_to.topic(),
             request_ids: HeaderValue::Text(&reply_to.id),
             is_secure: reply_to.secure,
             is_optional: reply_to.optional,
@@ -348,8 +348,8 @@ impl Exchange {
         reply: Reply,
         offered_url: Option<&str>,
     ) -> Result<(), Failure> {
-        let target = head.destination.to_owned();
-        let (mut headers, code) = (reply.headers.clone(), reply.code().as_str().to_owned());
+        let (target, code) = (head.destination.to_owned(), reply.code().as_str().to_owned());
+        let mut headers = reply.headers.clone();
         set_outcome(&mut headers, &reply);
         let encoding = reply.body.encoding();
         let mut message = Message::reply(headers, head, reply.body.into_payload(), now);
@@ -462,7 +462,7 @@ fn set_outcome(headers: &mut crate::headers::HeaderMap, reply: &Reply) {
 }
 
 fn is_transit(message: &Message) -> bool {
-    message.headers.flag(HeaderKey::SERVER_TRANSIT_REQUIRED).ok().flatten().unwrap_or(false)
+    message.headers.known(Known::ServerTransitRequired).and_then(RawValue::as_flag).unwrap_or(false)
 }
 
 /// The targets in order, each once.

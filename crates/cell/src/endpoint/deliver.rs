@@ -2,7 +2,7 @@
 
 use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
-use core::task::Poll;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -50,10 +50,10 @@ impl Waiting for Arrived {
         payload.len() + headers.size_hint()
     }
 
-    fn start(self) -> Work {
+    fn start(self, context: &mut Context<'_>) -> Option<Work> {
         let Self { request, endpoint } = self;
         let (message, reply_to) = request.open();
-        Box::pin(endpoint.handle(message, reply_to))
+        endpoint.handle(message, reply_to, context)
     }
 }
 
@@ -179,18 +179,32 @@ impl Endpoint {
         });
     }
 
-    /// From a request to its reply.
-    async fn handle(self, message: Message, reply_to: ReplyTo) {
+    /// From a request to its reply, or to where its handler has to wait: then gives what is left to do.
+    fn handle(self, message: Message, reply_to: ReplyTo, context: &mut Context<'_>) -> Option<Work> {
         let reply_to = Arc::new(reply_to);
         let Some(handler) = self.handlers().find(reply_to.channel(), reply_to.topic()) else {
             tracing::debug!(channel = reply_to.channel(), topic = reply_to.topic(), "no handler");
             self.answer_or_log(&reply_to, Reply::no_handler(), None);
-            return;
+            return None;
         };
         let started = Instant::now();
         let request = Request::new(message, reply_to.clone(), Cell::of(self.clone()));
-        let answer = guarded(|| handler.call(request)).await;
-        let took = started.elapsed();
+        let Some(mut future) = guarded(|| handler.call(request)) else {
+            self.conclude(&reply_to, None, started.elapsed());
+            return None;
+        };
+        if let Poll::Ready(answer) = poll_guarded(&mut future, context) {
+            self.conclude(&reply_to, answer, started.elapsed());
+            return None;
+        }
+        Some(Box::pin(async move {
+            let answer = poll_fn(|context| poll_guarded(&mut future, context)).await;
+            self.conclude(&reply_to, answer, started.elapsed());
+        }))
+    }
+
+    /// What a handler has answered, after so long; none if it panicked.
+    fn conclude(&self, reply_to: &ReplyTo, answer: Option<Answer>, took: Duration) {
         let reply = match answer {
             Some(Answer::Reply(reply)) => *reply,
             Some(Answer::Nothing) => {
@@ -203,7 +217,7 @@ impl Endpoint {
             }
             None => Reply::failed(ReturnCode::PROCESS_EXCEPTION, ""),
         };
-        self.answer_or_log(&reply_to, reply, Some(took));
+        self.answer_or_log(reply_to, reply, Some(took));
     }
 
     /// Sends the reply of a handler; the reader of the connection sees to it that not too many are on their way.
@@ -246,20 +260,18 @@ impl Endpoint {
     }
 }
 
-/// Runs a handler; `None` if it panicked, which must not end the task that starts the others.
-async fn guarded(call: impl FnOnce() -> HandlerFuture) -> Option<Answer> {
+/// Runs a step of a handler; `None` if it panicked, which must not end the task that starts the others.
+fn guarded<T>(step: impl FnOnce() -> T) -> Option<T> {
     let caught = |panic: Box<dyn core::any::Any + Send>| {
         let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(said, "a handler panicked");
     };
-    let mut future = std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(caught).ok()?;
-    poll_fn(|context| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => {
-            caught(panic);
-            Poll::Ready(None)
-        }
-    })
-    .await
+    std::panic::catch_unwind(AssertUnwindSafe(step)).map_err(caught).ok()
+}
+
+fn poll_guarded(future: &mut HandlerFuture, context: &mut Context<'_>) -> Poll<Option<Answer>> {
+    match guarded(|| future.as_mut().poll(context)) {
+        Some(poll) => poll.map(Some),
+        None => Poll::Ready(None),
+    }
 }

@@ -1,0 +1,31 @@
+//! Tables by connection: their keys are allotted by the owner of the cell, so nobody can choose them to collide.
+
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+
+use super::ConnectionId;
+
+/// A table by connection.
+pub(super) type ByConnection<T> = HashMap<ConnectionId, T, BuildHasherDefault<NumberHasher>>;
+
+/// Spreads a number over all bits. Not for keys that a peer chooses.
+#[derive(Debug, Default)]
+pub(super) struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The odd constant is the golden ratio in 64 bits; the table looks at the upper and at the lower bits.
+        let spread = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
+}
