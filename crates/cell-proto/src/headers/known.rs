@@ -13,6 +13,13 @@ macro_rules! known {
         }
 
         impl Known {
+            /// The fingerprint of the key.
+            pub(super) const fn fingerprint(self) -> u32 {
+                match self {
+                    $(Self::$name => const { fingerprint(HeaderKey::$key.as_str().as_bytes()) },)+
+                }
+            }
+
             /// The key.
             pub(super) const fn as_str(self) -> &'static str {
                 match self {

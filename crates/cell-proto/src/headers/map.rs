@@ -261,10 +261,24 @@ impl HeaderMap {
         self.insert_with(key.as_ref(), |out| value.write_to(out));
     }
 
+    /// Sets a header of the cell layer; see [`insert`](Self::insert).
+    pub(crate) fn set<'v>(&mut self, key: Known, value: impl Into<HeaderValue<'v>>) {
+        self.set_value(key, value.into());
+    }
+
+    fn set_value(&mut self, key: Known, value: HeaderValue<'_>) {
+        self.put(key.as_str(), key.fingerprint(), Some(key as usize), |out| value.write_to(out));
+    }
+
     /// Sets a header to the value that `write` appends.
     pub(super) fn insert_with(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let fingerprint = fingerprint(key.as_bytes());
+        self.put(key, fingerprint, number_of(key.as_bytes(), fingerprint), write);
+    }
+
+    fn put(&mut self, key: &str, fingerprint: u32, number: Option<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         self.is_as_received = false;
-        let known = self.position(key);
+        let known = self.locate(key, fingerprint, number);
         if self.entries.capacity() == 0 {
             // A message of one's own: room for what a cell writes, instead of growing again and again.
             self.entries.reserve(OWN_HEADERS.0);
@@ -281,8 +295,7 @@ impl HeaderMap {
             entry.value = value;
             self.is_patched = true;
         } else {
-            let fingerprint = fingerprint(key.as_bytes());
-            if let Some(number) = number_of(key.as_bytes(), fingerprint) {
+            if let Some(number) = number {
                 self.places.set(number, self.entries.len());
             }
             self.entries.push(Entry {
@@ -414,11 +427,16 @@ impl HeaderMap {
 
     #[inline]
     fn position(&self, key: &str) -> Option<usize> {
-        let wanted = fingerprint(key.as_bytes());
-        match number_of(key.as_bytes(), wanted).map(|number| self.places.of(number)) {
+        let fingerprint = fingerprint(key.as_bytes());
+        self.locate(key, fingerprint, number_of(key.as_bytes(), fingerprint))
+    }
+
+    #[inline]
+    fn locate(&self, key: &str, fingerprint: u32, number: Option<usize>) -> Option<usize> {
+        match number.map(|number| self.places.of(number)) {
             Some(Place::Nowhere) => None,
             Some(Place::At(at)) => Some(at),
-            Some(Place::FarBehind) | None => self.search(key, wanted),
+            Some(Place::FarBehind) | None => self.search(key, fingerprint),
         }
     }
 

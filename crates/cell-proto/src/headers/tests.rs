@@ -250,3 +250,40 @@ proptest! {
         prop_assert_eq!(received(&map), map);
     }
 }
+
+#[test]
+fn keys_of_the_cell_layer_are_found_wherever_they_stand() {
+    // Places are kept for the first 254 entries; what is behind them is searched for.
+    for before in [0, 1, 200, 252, 253, 254, 255, 300] {
+        let mut map = HeaderMap::new();
+        for number in 0..before {
+            map.insert(format!("key {number}"), number);
+        }
+        map.insert(HeaderKey::ORIGIN, "site-1");
+        map.insert(HeaderKey::SECURE, true);
+        map.insert(HeaderKey::TOPIC, "t");
+        for mut map in [received(&map), map] {
+            let check = |map: &HeaderMap, origin, secure| {
+                assert_eq!(map.text(HeaderKey::ORIGIN), Ok(origin), "behind {before}");
+                assert_eq!(map.known(Known::Origin).and_then(RawValue::as_text), origin, "behind {before}");
+                assert_eq!(map.flag(HeaderKey::SECURE), Ok(secure), "behind {before}");
+                assert_eq!(map.text(HeaderKey::TOPIC), Ok(Some("t")), "behind {before}");
+                assert_eq!(map.known(Known::Route), None);
+                encode(map);
+            };
+            check(&map, Some("site-1"), Some(true));
+            map.set(Known::Origin, "site-2");
+            check(&map, Some("site-2"), Some(true));
+            assert!(map.remove(HeaderKey::SECURE) && !map.remove(HeaderKey::SECURE));
+            check(&map, Some("site-2"), None);
+            if before > 0 {
+                assert!(map.remove("key 0"));
+                check(&map, Some("site-2"), None);
+            }
+            map.insert(HeaderKey::SECURE, false);
+            check(&received(&map), Some("site-2"), Some(false));
+            let twice = [encode(&map), encode(&map)[1..].to_vec()].concat();
+            assert!(decode(&twice).is_err(), "behind {before}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use fedcell_protocol_defs::cell::{ErrorText, HeaderKey, MessageType, ReturnCode,
 use super::{Message, Payload};
 use crate::address::Fqcn;
 use crate::clock;
-use crate::headers::{HeaderMap, HeaderValue, Texts};
+use crate::headers::{HeaderMap, HeaderValue, Known, Texts};
 
 /// What the sender of a request decides.
 #[derive(Debug, Clone, Copy)]
@@ -75,26 +75,26 @@ impl Message {
     /// A request, with the headers of the application first.
     #[must_use]
     pub fn request(mut headers: HeaderMap, head: &RequestHead<'_>, payload: Payload, now: UnixTime) -> Self {
-        headers.insert(HeaderKey::TOPIC, head.topic);
-        headers.insert(HeaderKey::CHANNEL, head.channel);
-        headers.insert(HeaderKey::DESTINATION, head.destination);
+        headers.set(Known::Topic, head.topic);
+        headers.set(Known::Channel, head.channel);
+        headers.set(Known::Destination, head.destination);
         match head.request_id {
             Some(id) => {
-                headers.insert(HeaderKey::REQ_ID, id);
-                headers.insert(HeaderKey::REPLY_EXPECTED, true);
-                headers.insert(HeaderKey::SECURE, head.is_secure);
-                headers.insert(HeaderKey::OPTIONAL, head.is_optional);
+                headers.set(Known::ReqId, id);
+                headers.set(Known::ReplyExpected, true);
+                headers.set(Known::Secure, head.is_secure);
+                headers.set(Known::Optional, head.is_optional);
             }
             None => {
-                headers.insert(HeaderKey::REPLY_EXPECTED, false);
-                headers.insert(HeaderKey::OPTIONAL, head.is_optional);
-                headers.insert(HeaderKey::SECURE, head.is_secure);
+                headers.set(Known::ReplyExpected, false);
+                headers.set(Known::Optional, head.is_optional);
+                headers.set(Known::Secure, head.is_secure);
             }
         }
-        headers.insert(HeaderKey::FROM_CELL, head.origin);
-        headers.insert(HeaderKey::TO_CELL, head.next_hop);
-        headers.insert(HeaderKey::ORIGIN, head.origin);
-        headers.insert(HeaderKey::MSG_TYPE, MessageType::REQ.as_str());
+        headers.set(Known::FromCell, head.origin);
+        headers.set(Known::ToCell, head.next_hop);
+        headers.set(Known::Origin, head.origin);
+        headers.set(Known::MsgType, MessageType::REQ.as_str());
         headers.begin_route(head.origin, clock::seconds(now));
         Self::new(headers, payload)
     }
@@ -102,19 +102,19 @@ impl Message {
     /// A reply, with the headers of the application first; a return code among them counts, otherwise it is ok.
     #[must_use]
     pub fn reply(mut headers: HeaderMap, head: &ReplyHead<'_>, payload: Payload, now: UnixTime) -> Self {
-        if !headers.contains(HeaderKey::RETURN_CODE) {
-            headers.insert(HeaderKey::RETURN_CODE, ReturnCode::OK.as_str());
+        if headers.known(Known::ReturnCode).is_none() {
+            headers.set(Known::ReturnCode, ReturnCode::OK.as_str());
         }
-        headers.insert(HeaderKey::SECURE, head.is_secure);
-        headers.insert(HeaderKey::OPTIONAL, head.is_optional);
-        headers.insert(HeaderKey::CHANNEL, head.channel);
-        headers.insert(HeaderKey::TOPIC, head.topic);
-        headers.insert(HeaderKey::FROM_CELL, head.origin);
-        headers.insert(HeaderKey::TO_CELL, head.next_hop);
-        headers.insert(HeaderKey::ORIGIN, head.origin);
-        headers.insert(HeaderKey::DESTINATION, head.destination);
-        headers.insert(HeaderKey::REQ_ID, head.request_ids);
-        headers.insert(HeaderKey::MSG_TYPE, MessageType::REPLY.as_str());
+        headers.set(Known::Secure, head.is_secure);
+        headers.set(Known::Optional, head.is_optional);
+        headers.set(Known::Channel, head.channel);
+        headers.set(Known::Topic, head.topic);
+        headers.set(Known::FromCell, head.origin);
+        headers.set(Known::ToCell, head.next_hop);
+        headers.set(Known::Origin, head.origin);
+        headers.set(Known::Destination, head.destination);
+        headers.set(Known::ReqId, head.request_ids);
+        headers.set(Known::MsgType, MessageType::REPLY.as_str());
         headers.begin_route(head.origin, clock::seconds(now));
         Self::new(headers, payload)
     }
@@ -124,8 +124,8 @@ impl Message {
     #[must_use]
     pub fn cannot_forward(original: &HeaderMap, head: &ReturnHead<'_>, now: UnixTime) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderKey::RETURN_CODE, ReturnCode::COMM_ERROR.as_str());
-        headers.insert(HeaderKey::ERROR, ErrorText::CANNOT_FORWARD.as_str());
+        headers.set(Known::ReturnCode, ReturnCode::COMM_ERROR.as_str());
+        headers.set(Known::Error, ErrorText::CANNOT_FORWARD.as_str());
         Self::returned(headers, original, head, Payload::empty(), now)
     }
 
@@ -138,18 +138,18 @@ impl Message {
         payload: Payload,
         now: UnixTime,
     ) -> Self {
-        headers.insert(HeaderKey::ORIGINAL_HEADERS, original);
-        headers.insert(HeaderKey::FROM_CELL, head.origin);
-        headers.insert(HeaderKey::TO_CELL, head.next_hop);
-        headers.insert(HeaderKey::ORIGIN, head.origin);
-        headers.insert(HeaderKey::DESTINATION, head.destination);
+        headers.set(Known::OriginalHeaders, original);
+        headers.set(Known::FromCell, head.origin);
+        headers.set(Known::ToCell, head.next_hop);
+        headers.set(Known::Origin, head.origin);
+        headers.set(Known::Destination, head.destination);
         let ids: Vec<&str> = match head.request_ids {
             Some(ids) => ids.iter().collect(),
             // The reference sends the empty text for a request without an id.
             None => vec![""],
         };
-        headers.insert(HeaderKey::REQ_ID, ids.as_slice());
-        headers.insert(HeaderKey::MSG_TYPE, MessageType::RETURN.as_str());
+        headers.set(Known::ReqId, ids.as_slice());
+        headers.set(Known::MsgType, MessageType::RETURN.as_str());
         headers.begin_route(head.origin, clock::seconds(now));
         headers.insert(HeaderKey::RETURN_REASON, head.reason.as_str());
         Self::new(headers, payload)

@@ -5,13 +5,13 @@ mod error;
 mod facts;
 
 use fedcell_auth::UnixTime;
-use fedcell_protocol_defs::cell::{HeaderKey, PayloadEncoding};
+use fedcell_protocol_defs::cell::PayloadEncoding;
 use fedcell_protocol_defs::frame::{AppId, FrameType};
 
 use crate::clock;
 pub use crate::frame::Payload;
 use crate::frame::{EncodedFrame, Frame, FrameError, Outline};
-use crate::headers::{HeaderError, HeaderLimits, HeaderMap};
+use crate::headers::{HeaderError, HeaderLimits, HeaderMap, Known};
 
 pub use build::{ReplyHead, RequestHead, ReturnHead};
 pub use error::MessageError;
@@ -46,11 +46,11 @@ impl Message {
     /// Sets the last three headers of a message that this cell sends or forwards: how the payload is encoded, unless
     /// that has been said, its length, and when it was sent.
     pub fn finish(&mut self, encoding: PayloadEncoding<'_>, now: UnixTime) {
-        if !self.headers.contains(HeaderKey::PAYLOAD_ENCODING) {
-            self.headers.insert(HeaderKey::PAYLOAD_ENCODING, encoding.as_str());
+        if self.headers.known(Known::PayloadEncoding).is_none() {
+            self.headers.set(Known::PayloadEncoding, encoding.as_str());
         }
-        self.headers.insert(HeaderKey::PAYLOAD_LEN, self.payload.len());
-        self.headers.insert(HeaderKey::SEND_TIME, clock::seconds(now));
+        self.headers.set(Known::PayloadLen, self.payload.len());
+        self.headers.set(Known::SendTime, clock::seconds(now));
     }
 
     /// The message as a DATA frame. The payload is not copied.

@@ -1,6 +1,6 @@
 //! Messages begun here against captured ones of the reference; facts; forwarding as a whole.
 
-use fedcell_protocol_defs::cell::{MessageType, ReturnReason};
+use fedcell_protocol_defs::cell::{HeaderKey, MessageType, ReturnReason};
 
 use super::*;
 use crate::address::{Fqcn, FqcnError};

@@ -242,7 +242,7 @@ impl Exchange {
         if transit {
             // The filter has decided that the message must cross the server: the first choice may be a short cut.
             next = self.reroute(target.as_fqcn(), &message)?;
-            message.headers.insert(HeaderKey::TO_CELL, next.as_fqcn());
+            message.headers.set(Known::ToCell, next.as_fqcn());
         }
         if self.config.adhoc.offers_in_request(me.as_fqcn(), target.as_fqcn(), next.as_fqcn(), transit)
             && let Some(url) = &self.offered_url
@@ -366,7 +366,7 @@ impl Exchange {
         }
         if is_transit(&message) {
             next = self.reroute(target.as_fqcn(), &message)?;
-            message.headers.insert(HeaderKey::TO_CELL, next.as_fqcn());
+            message.headers.set(Known::ToCell, next.as_fqcn());
         }
         let label = self.label(REPLY, head.channel, head.topic);
         self.dispatch(now, &target, next, message, encoding, label, None)?;
@@ -455,9 +455,9 @@ impl Reply {
 
 /// Writes code and text of a reply into headers.
 fn set_outcome(headers: &mut crate::headers::HeaderMap, reply: &Reply) {
-    headers.insert(HeaderKey::RETURN_CODE, reply.code().as_str());
+    headers.set(Known::ReturnCode, reply.code().as_str());
     if let Some(error) = reply.error() {
-        headers.insert(HeaderKey::ERROR, error);
+        headers.set(Known::Error, error);
     }
 }
 

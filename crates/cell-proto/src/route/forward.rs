@@ -1,11 +1,10 @@
 //! What a forwarder changes in a message: where it comes from, where it goes next, one more hop, and the time.
 
 use fedcell_auth::UnixTime;
-use fedcell_protocol_defs::cell::HeaderKey;
 
 use crate::address::Fqcn;
 use crate::clock;
-use crate::headers::{HeaderError, HeaderMap};
+use crate::headers::{HeaderError, HeaderMap, Known};
 
 /// Rewrites the headers of a message that `me` passes on to `next`. All others, known or not, stay as they came, and so
 /// does the payload.
@@ -16,8 +15,8 @@ use crate::headers::{HeaderError, HeaderMap};
 pub fn pass_on(headers: &mut HeaderMap, me: Fqcn<'_>, next: Fqcn<'_>, now: UnixTime) -> Result<(), HeaderError> {
     let seconds = clock::seconds(now);
     headers.push_hop(me, seconds)?;
-    headers.insert(HeaderKey::FROM_CELL, me);
-    headers.insert(HeaderKey::TO_CELL, next);
-    headers.insert(HeaderKey::SEND_TIME, seconds);
+    headers.set(Known::FromCell, me);
+    headers.set(Known::ToCell, next);
+    headers.set(Known::SendTime, seconds);
     Ok(())
 }
