@@ -15,6 +15,7 @@ mod federation;
 mod pair;
 mod steps;
 mod storm;
+pub mod streams;
 mod tree;
 mod way;
 

@@ -60,6 +60,10 @@ pub(super) struct Sender {
     kept_bytes: u64,
     /// Chunks that are being sent again: numbers from, and up to but without.
     repeating: (u64, u64),
+    /// The last chunk that is acknowledged. While the window is full and nothing is kept, it is sent again to hear how
+    /// far the reader is: the acknowledgement that said so may be lost.
+    question: Option<Kept>,
+    is_asking: bool,
     /// Whether the stream waits in the queue of those that have something to send.
     pub(super) is_queued: bool,
     /// The moment for which it has a timer.
@@ -132,6 +136,8 @@ impl Sender {
             kept: VecDeque::new(),
             kept_bytes: 0,
             repeating: (0, 0),
+            question: None,
+            is_asking: false,
             is_queued: false,
             timer: None,
             open,
@@ -168,12 +174,12 @@ impl Sender {
 
     /// Whether there is a chunk that may be sent now, for the first time or again.
     pub(super) fn may_send(&self) -> bool {
-        self.has_fresh() && self.is_open() || self.first_repeated().is_some()
+        self.has_fresh() && self.is_open() || self.first_repeated().is_some() || self.is_asking
     }
 
     /// The next chunk to send: repetitions first.
     pub(super) fn next_chunk(&mut self, now: UnixTime) -> Option<Chunk> {
-        self.repeat(now).or_else(|| self.fresh(now))
+        self.repeat(now).or_else(|| self.fresh(now)).or_else(|| self.ask(now))
     }
 
     /// The receiver has said how far it is: chunks before `received` have come, `taken` bytes were consumed.
@@ -203,6 +209,7 @@ impl Sender {
         while self.kept.front().is_some_and(|kept| kept.sequence < self.received) {
             if let Some(kept) = self.kept.pop_front() {
                 self.kept_bytes -= kept.payload.len() as u64;
+                self.question = Some(kept);
             }
         }
         if outcome == Acknowledged::More {
@@ -243,7 +250,7 @@ impl Sender {
         // Chunks were sent in their order, so the first one decides; those that are being sent again wait in the queue.
         let retry = self.kept.front().filter(|_| self.first_repeated().is_none());
         let retry = retry.map(|kept| kept.sent_at.saturating_add(self.retry_wait));
-        give_up.into_iter().chain(retry).min()
+        give_up.into_iter().chain(retry).chain(self.question_due()).min()
     }
 
     /// The moment of [`deadline`](Self::deadline) may have come.
@@ -261,6 +268,7 @@ impl Sender {
                 self.note_blocked(now);
             }
         }
+        self.is_asking |= self.question_due().is_some_and(|due| due <= now);
         let Some(kept) = self.kept.front() else { return Ok(()) };
         if let Some(repeated_at) = kept.repeated_at {
             let idle = now.saturating_since(repeated_at.max(self.last_progress));
@@ -335,6 +343,21 @@ impl Sender {
         self.repeating.0 = sequence + 1;
         self.pace.handle_repeated();
         Some(Chunk { sequence, headers: self.headers(sequence, offset, is_last), payload })
+    }
+
+    /// When to ask how far the reader is.
+    fn question_due(&self) -> Option<UnixTime> {
+        let question = self.question.as_ref().filter(|_| self.kept.is_empty() && !self.is_asking)?;
+        let since = self.blocked_since?.max(self.last_progress).max(question.sent_at);
+        Some(since.saturating_add(self.retry_wait))
+    }
+
+    fn ask(&mut self, now: UnixTime) -> Option<Chunk> {
+        let question = self.question.as_mut().filter(|_| core::mem::take(&mut self.is_asking))?;
+        question.sent_at = now;
+        let (sequence, offset, payload) = (question.sequence, question.offset, question.payload.clone());
+        self.pace.handle_repeated();
+        Some(Chunk { sequence, headers: self.headers(sequence, offset, false), payload })
     }
 
     fn fresh(&mut self, now: UnixTime) -> Option<Chunk> {

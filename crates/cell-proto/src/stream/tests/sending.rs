@@ -215,6 +215,27 @@ fn a_reliable_stream_ends_with_its_last_acknowledgement() {
     assert!(matches!(failed, Some(StreamEvent::Failed { error: StreamError::NotReliable { .. }, .. })), "{failed:?}");
 }
 
+#[test]
+fn a_lost_acknowledgement_of_the_reader_is_asked_for() {
+    let mut streams = sender();
+    let open = plain().reliable().with_window(2 * KIB as u64);
+    let id = streams.send_whole(NOW, &cell("site-1"), open, &data(20 * KIB)).unwrap();
+    let sent = chunks(&mut streams, NOW).len();
+    let at = |seconds: u32| NOW.saturating_add(SECOND * seconds);
+    // All of it has come, and the reader has taken nothing. What it takes then is said in a message that is lost.
+    let last = i64::try_from(sent).unwrap() - 1;
+    streams.handle_message(at(1), ack(id, "site-1", 0, Some(last)), anybody);
+    let mut now = at(1);
+    while now < at(6) {
+        now = streams.poll_timeout().unwrap();
+        streams.handle_timeout(now);
+        let again = chunks(&mut streams, now);
+        assert_eq!(again, if now == at(6) { vec![(1, last)] } else { vec![] }, "{now}");
+    }
+    streams.handle_message(at(7), ack(id, "site-1", sent * KIB, Some(last)), anybody);
+    assert_eq!(chunks(&mut streams, at(7)).first(), Some(&(1, last + 1)));
+}
+
 fn no_way() -> Failure {
     let obstacle = Obstacle::NoConnection;
     Failure::Unreachable(Unreachable { at: cell("server"), target: cell("site-1"), obstacle })
