@@ -7,6 +7,7 @@ pub mod auth;
 pub mod cell;
 pub mod fobs;
 pub mod session;
+pub mod stream;
 
 /// A target's name, which is also the folder of its corpus in `tests/fuzz/corpus`, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -24,4 +25,5 @@ pub const TARGETS: &[Target] = &[
     ("cell_url", cell::url),
     ("fobs_decode", fobs::decoding),
     ("fobs_round_trip", fobs::round_trip),
+    ("stream", stream::messages),
 ];

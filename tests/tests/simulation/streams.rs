@@ -32,9 +32,9 @@ fn what_comes_is_what_was_sent_and_everything_ends() {
     });
     println!("{SEEDS} seeds: {total:?}");
     // A simulation in which nothing happens proves nothing.
-    assert!(total.flows > 20 * SEEDS && total.read > total.flows / 2, "{total:?}");
+    assert!(total.flows > 12 * SEEDS && total.read > total.flows / 2, "{total:?}");
     assert!(total.failed > SEEDS && total.broken > 500 && total.reliable > total.flows / 4, "{total:?}");
-    assert!(total.lost > 10 * SEEDS && total.faults > 3 * SEEDS && total.gentle > SEEDS / 4, "{total:?}");
+    assert!(total.lost > 10 * SEEDS && total.faults > 2 * SEEDS && total.gentle > SEEDS / 4, "{total:?}");
 }
 
 #[test]

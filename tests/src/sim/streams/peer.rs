@@ -1,5 +1,6 @@
 //! One cell of the simulation: its streams, who writes them and who reads them.
 
+use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,8 @@ pub(super) struct Peer {
     pub(super) redial_at: Option<Duration>,
     /// When what was given to the link has left.
     pub(super) busy_until: Duration,
+    /// The stream behind which the next one is to be read.
+    turn: (Bound<IncomingId>, Bound<IncomingId>),
     /// Bytes per millisecond that the readers take; none: all at once.
     speed: Option<usize>,
     /// When the readers take something again.
@@ -54,7 +57,8 @@ impl Peer {
             link: None,
             redial_at: Some(Duration::ZERO),
             busy_until: Duration::ZERO,
-            speed: rng.chance(0.4).then(|| 1 + rng.below(200)),
+            turn: (Bound::Unbounded, Bound::Unbounded),
+            speed: rng.chance(0.4).then(|| 30 + rng.below(500)),
             reads_at: None,
             first_number,
         }
@@ -188,22 +192,20 @@ impl Peer {
         }
     }
 
-    /// The readers take what they can in a millisecond.
+    /// A reader takes one piece, and its turn comes again when all others have had theirs.
     pub(super) fn read(&mut self, now: UnixTime, clock: Duration) {
         let Some(speed) = self.speed.filter(|_| self.reads_at.is_some_and(|at| at <= clock)) else { return };
-        let mut taken = 0;
+        let has_more = |(_, reading): &(&IncomingId, &mut Reading)| !reading.waiting.is_empty();
+        let behind = self.reading.range_mut(self.turn).find(has_more);
+        let next = behind.map(|(id, _)| *id).or_else(|| self.reading.iter_mut().find(has_more).map(|(id, _)| *id));
         self.reads_at = None;
-        for (id, reading) in &mut self.reading {
-            while taken < speed
-                && let Some(len) = reading.waiting.pop_front()
-            {
-                taken += len;
-                self.streams.consumed(now, *id, len);
-            }
-        }
-        if self.reading.values().any(|reading| !reading.waiting.is_empty()) {
-            self.reads_at = Some(clock + Duration::from_millis(1 + (taken / speed) as u64));
-        }
+        let Some((id, reading)) = next.and_then(|id| self.reading.get_mut(&id).map(|reading| (id, reading))) else {
+            return;
+        };
+        self.turn = (Bound::Excluded(id), Bound::Unbounded);
+        let len = reading.waiting.pop_front().unwrap();
+        self.streams.consumed(now, id, len);
+        self.reads_at = Some(clock + Duration::from_micros(1 + (1000 * len / speed) as u64));
     }
 
     fn consume_all(&mut self, now: UnixTime, stream: IncomingId) {

@@ -135,7 +135,7 @@ struct Storm {
 impl Storm {
     /// Streams and failures, for some ten seconds.
     fn blow(&mut self) {
-        for _ in 0..15 + self.rng.below(40) {
+        for _ in 0..10 + self.rng.below(25) {
             let pause = self.rng.span(400 * MS);
             self.world.run(pause);
             let at = self.rng.below(self.world.peers.len());
@@ -161,7 +161,7 @@ impl Storm {
         let rng = &mut self.rng;
         let chunk_size = 1 << rng.below(13);
         // Many are small, some have many chunks; and sizes at the edge of a chunk.
-        let most = if rng.chance(0.5) { 2 * chunk_size } else { (300 * chunk_size).min(200_000) };
+        let most = if rng.chance(0.5) { 2 * chunk_size } else { (100 * chunk_size).min(150_000) };
         let size = rng.below(most + 1);
         let size = if rng.chance(0.2) { size.next_multiple_of(chunk_size) } else { size };
         let window = if rng.chance(0.2) { rng.below(4 * chunk_size) } else { 1 << (10 + rng.below(7)) };
