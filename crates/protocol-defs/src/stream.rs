@@ -102,6 +102,13 @@ wire_table! {
     RETRY_MAX_PENDING_BYTES = "sm__mp";
     /// Bool: failure is expected at times; cells on the way report it back instead of dropping the chunk.
     OPTIONAL = "sm__op";
+    /// Bool, in the only chunk of a stream that is not reliable: the sender has no use for an acknowledgement.
+    NO_ACK = "sm__na", extension;
+    /// Bool, in the only chunk of a reliable stream: the sender takes acknowledgements of several streams in one message.
+    COLLECTED_ACKS = "sm__ca", extension;
+    /// Bytes, in an ACK: more streams of one chunk that are acknowledged completely, each as eight bytes, big-endian.
+    /// Only to senders that have said that they take it.
+    ACKED_STREAMS = "sm__as", extension;
 }
 
 wire_table! {

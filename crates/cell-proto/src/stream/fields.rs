@@ -30,6 +30,12 @@ pub(super) struct Fields<'a> {
     pub(super) ack_interval: Option<u64>,
     pub(super) retry_wait: Option<f64>,
     pub(super) retry_timeout: Option<f64>,
+    /// The sender has no use for an acknowledgement.
+    pub(super) no_ack: bool,
+    /// The sender takes acknowledgements of several streams in one message.
+    pub(super) takes_collected: bool,
+    /// Such acknowledgements.
+    pub(super) collected: &'a [u8],
 }
 
 /// The bytes of a key, to match against.
@@ -53,6 +59,9 @@ const WINDOW: &[u8] = bytes(HeaderKey::WINDOW_SIZE);
 const ACK_INTERVAL: &[u8] = bytes(HeaderKey::ACK_INTERVAL);
 const RETRY_WAIT: &[u8] = bytes(HeaderKey::RETRY_WAIT);
 const RETRY_TIMEOUT: &[u8] = bytes(HeaderKey::RETRY_TIMEOUT);
+const NO_ACK: &[u8] = bytes(HeaderKey::NO_ACK);
+const COLLECTED_ACKS: &[u8] = bytes(HeaderKey::COLLECTED_ACKS);
+const ACKED_STREAMS: &[u8] = bytes(HeaderKey::ACKED_STREAMS);
 const CELL_ORIGIN: &[u8] = CellKey::ORIGIN.as_str().as_bytes();
 const CELL_TOPIC: &[u8] = CellKey::TOPIC.as_str().as_bytes();
 
@@ -79,6 +88,9 @@ impl<'a> Fields<'a> {
             ack_interval: None,
             retry_wait: None,
             retry_timeout: None,
+            no_ack: false,
+            takes_collected: false,
+            collected: &[],
         };
         let mut origin = None;
         for (key, value) in headers.entries() {
@@ -99,6 +111,9 @@ impl<'a> Fields<'a> {
                 ACK_INTERVAL => fields.ack_interval = positive(value),
                 RETRY_WAIT => fields.retry_wait = seconds(value),
                 RETRY_TIMEOUT => fields.retry_timeout = seconds(value),
+                NO_ACK => fields.no_ack = value.as_flag().unwrap_or(false),
+                COLLECTED_ACKS => fields.takes_collected = value.as_flag().unwrap_or(false),
+                ACKED_STREAMS => fields.collected = value.as_blob().unwrap_or_default(),
                 CELL_ORIGIN => origin = value.as_text(),
                 CELL_TOPIC => fields.verb = value.as_text().unwrap_or_default(),
                 _ => {}

@@ -131,6 +131,7 @@ impl Streams {
         let Some(fields) = Fields::among(&headers) else { return };
         let number = fields.id;
         let is_whole = sequence == 0 && is_last(&fields);
+        let (takes_collected, no_ack) = (fields.takes_collected && fields.reliable, fields.no_ack && !fields.reliable);
         let origin = self.origins.name(fields.origin.as_str()).unwrap_or_else(|| fields.origin.to_owned());
         let head = StreamHead::new(origin, number, headers);
         let allowed = if is_whole { Ok(()) } else { self.check_number(head.origin()) };
@@ -141,7 +142,12 @@ impl Streams {
             // Most streams are requests and replies of one chunk: they never become a receiver.
             let point = AckPoint { offset: payload.len() as u64, sequence: 0 };
             self.origins.complete(now, head.origin_buf(), number, self.config.completed_ttl());
-            self.acknowledge(head.origin(), number, point, !head.is_reliable());
+            let wait = self.config.ack_delay;
+            if takes_collected && !wait.is_zero() {
+                self.collected.add(now, wait, head.origin(), number, point);
+            } else if !no_ack {
+                self.acknowledge(head.origin(), number, point, !head.is_reliable());
+            }
             self.events.push_back(StreamEvent::Whole { head, payload });
             return;
         }

@@ -14,6 +14,7 @@
 
 mod blob;
 pub mod call;
+mod collect;
 mod config;
 mod error;
 mod event;

@@ -3,6 +3,7 @@
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::stream::{ErrorType, Topic};
 
+use super::collect::others;
 use super::error::report;
 use super::fields::Fields;
 use super::memory::Context;
@@ -10,7 +11,7 @@ use super::open::{Source, TransmitSource};
 use super::sender::{Acknowledged, Sender};
 use super::streams::{Aside, Streams};
 use super::{OpenStream, StreamError, StreamEvent, StreamId, StreamScope};
-use crate::address::FqcnBuf;
+use crate::address::{Fqcn, FqcnBuf};
 use crate::frame::Payload;
 use crate::request::Failure;
 
@@ -129,13 +130,23 @@ impl Streams {
         if let Some(text) = fields.error {
             return self.handle_error(fields, text);
         }
-        let id = StreamId(fields.id);
-        let Some(sender) = self.senders.get_mut(&id) else { return };
-        if sender.target != fields.origin {
-            return;
+        let (offset, sequence) = (fields.offset, fields.sequence);
+        self.note_ack(now, fields.id, fields.origin, |sender| sender.handle_ack(now, offset, sequence));
+        for number in others(fields.collected) {
+            self.note_ack(now, number, fields.origin, |sender| sender.handle_whole_ack(now));
         }
-        let offset = fields.offset;
-        match sender.handle_ack(now, offset, fields.sequence) {
+    }
+
+    fn note_ack(
+        &mut self,
+        now: UnixTime,
+        number: i64,
+        from: Fqcn<'_>,
+        acknowledge: impl FnOnce(&mut Sender) -> Result<Acknowledged, StreamError>,
+    ) {
+        let id = StreamId(number);
+        let Some(sender) = self.senders.get_mut(&id).filter(|sender| sender.target == from) else { return };
+        match acknowledge(sender) {
             Err(error) => self.fail_outgoing(id, error, true),
             Ok(Acknowledged::Nothing) => {}
             Ok(Acknowledged::More) => {

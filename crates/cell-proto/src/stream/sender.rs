@@ -220,6 +220,14 @@ impl Sender {
         Ok(if self.is_done() { Acknowledged::All } else { outcome })
     }
 
+    /// The receiver has all of a stream of one chunk.
+    pub(super) fn handle_whole_ack(&mut self, now: UnixTime) -> Result<Acknowledged, StreamError> {
+        if !self.is_sent || self.next_sequence != 1 {
+            return Ok(Acknowledged::Nothing);
+        }
+        self.handle_ack(now, Some(self.sent), Some(0))
+    }
+
     /// A chunk was not sent. A reliable stream tries again; another has failed.
     pub(super) fn handle_unsent(&mut self, sequence: u64, error: StreamError) -> Result<(), StreamError> {
         if !self.open.reliable {
@@ -412,6 +420,9 @@ impl Sender {
         headers.insert(HeaderKey::DATA_TYPE, i64::from(data_type.get()));
         headers.insert(HeaderKey::SEQUENCE, sequence);
         headers.insert(HeaderKey::OFFSET, offset);
+        if sequence == 0 && is_last {
+            headers.insert(if self.open.reliable { HeaderKey::COLLECTED_ACKS } else { HeaderKey::NO_ACK }, true);
+        }
         if sequence == 0 {
             headers.insert(HeaderKey::ACK_INTERVAL, self.ack_interval);
             if self.open.reliable {

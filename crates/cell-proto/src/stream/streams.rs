@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::stream::{Channel, DataType, HeaderKey, Topic};
 
+use super::collect::Collected;
 use super::memory::{Ended, Origins};
 use super::open::{Source, TransmitSource};
 use super::receiver::{AckPoint, Receiver};
@@ -37,6 +38,7 @@ pub struct Streams {
     /// Bytes of all incoming streams that wait.
     pub(super) unread: u64,
     pub(super) asides: VecDeque<Aside>,
+    pub(super) collected: Collected,
     pub(super) events: VecDeque<StreamEvent>,
     pub(super) timers: Timers,
 }
@@ -82,6 +84,7 @@ impl Streams {
             origins: Origins::default(),
             unread: 0,
             asides: VecDeque::new(),
+            collected: Collected::default(),
             events: VecDeque::new(),
             timers: Timers::default(),
         }
@@ -95,6 +98,9 @@ impl Streams {
             if let Some(transmit) = self.speak(aside) {
                 return Some(transmit);
             }
+        }
+        if let Some((target, headers)) = self.collected.take(now) {
+            return Some(small(target, Topic::ACK, headers, false, false));
         }
         // Most streams that are held have the target of the one before.
         let mut held: Option<FqcnBuf> = None;
@@ -142,7 +148,8 @@ impl Streams {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<UnixTime> {
-        self.timers.next().into_iter().chain(self.ended.next()).chain(self.origins.next()).min()
+        let memories = self.ended.next().into_iter().chain(self.origins.next());
+        memories.chain(self.timers.next()).chain(self.collected.due()).min()
     }
 
     /// Time has passed: chunks are sent again, streams without progress fail, ended ones are forgotten. Too early does no
@@ -185,7 +192,7 @@ impl Streams {
             incoming: self.receivers.len(),
             unread: self.unread,
             remembered: self.ended.len() + self.origins.remembered(),
-            waiting: self.asides.len() + self.events.len(),
+            waiting: self.asides.len() + self.events.len() + self.collected.len(),
         }
     }
 
@@ -225,10 +232,14 @@ impl Streams {
                 (receiver.origin.clone(), Topic::ACK, headers, false, false)
             }
         };
-        let mut message = Outgoing::new(Channel::STREAM, topic, Body::none()).with_headers(headers);
-        (message.secure, message.optional) = (secure, optional);
-        Some(StreamTransmit { target, message, is_small: true, source: TransmitSource(Source::Aside) })
+        Some(small(target, topic, headers, optional, secure))
     }
+}
+
+fn small(target: FqcnBuf, topic: Topic<'_>, headers: HeaderMap, optional: bool, secure: bool) -> StreamTransmit {
+    let mut message = Outgoing::new(Channel::STREAM, topic, Body::none()).with_headers(headers);
+    (message.secure, message.optional) = (secure, optional);
+    StreamTransmit { target, message, is_small: true, source: TransmitSource(Source::Aside) }
 }
 
 /// Headers of an acknowledgement.

@@ -220,7 +220,8 @@ impl Peer {
         let counts = self.streams.counts();
         let bound = largest * counts.incoming as u64;
         assert!(counts.unread <= bound, "{} bytes wait in {} streams", counts.unread, counts.incoming);
-        assert_eq!(counts.waiting, 0, "drained");
+        // Acknowledgements may wait for others, one message for each cell.
+        assert!(counts.waiting <= 4, "drained");
         for (id, writing) in &self.writing {
             let (sent, acknowledged) = self.streams.progress(*id).expect("it is open");
             let on_its_way = sent - acknowledged;

@@ -161,7 +161,7 @@ impl World {
         let peer = &self.peers[at];
         let timeout = peer.streams.poll_timeout().map(|at| at.saturating_since(UnixTime::since_epoch(EPOCH)));
         // Chunks that were held back want to leave as soon as there is room.
-        let room = peer.link.and(Some(peer.busy_until.saturating_sub(BACKLOG))).filter(|room| *room > self.clock());
+        let room = peer.link.map(|_| peer.busy_until.saturating_sub(BACKLOG)).filter(|room| *room > self.clock());
         timeout.into_iter().chain(peer.redial_at).chain(peer.reads_at).chain(room).min()
     }
 
@@ -209,7 +209,7 @@ impl World {
                 (clock, at.index(), packet.headers.len(), packet.payload.len()).hash(&mut self.digest);
                 self.messages += 1;
                 if at == self.middle {
-                    return self.pass_on(packet);
+                    return self.pass_on(&packet);
                 }
                 let index = self.peers.iter().position(|peer| peer.node == at).unwrap();
                 let message = unpack(&packet);
@@ -221,7 +221,7 @@ impl World {
     }
 
     /// The cell in the middle does what a relay does.
-    fn pass_on(&mut self, packet: Packet) {
+    fn pass_on(&mut self, packet: &Packet) {
         if self.rng.chance(self.loss) {
             self.lost += 1;
             return;
@@ -230,7 +230,7 @@ impl World {
             return;
         }
         self.lost += 1;
-        if let Some((origin, report)) = undeliverable(&unpack(&packet)) {
+        if let Some((origin, report)) = undeliverable(&unpack(packet)) {
             let report = pack(&self.middle_name, &origin, &report);
             self.forward(report);
         }

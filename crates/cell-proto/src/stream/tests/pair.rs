@@ -140,16 +140,16 @@ fn a_streamed_request_and_its_reply_find_each_other() {
     assert_eq!(target.as_str(), "asker");
     asked.send_whole(NOW, &target, stream, &payload).unwrap();
     let sent = everything(&mut asked, NOW);
-    assert_eq!(sent.len(), 2, "an acknowledgement and the reply");
-    let headers = values(&sent[1].message.headers);
+    assert_eq!(sent.len(), 1, "the reply, and no acknowledgement: the asker has no use for it");
+    let headers = values(&sent[0].message.headers);
     let expected = json!({
         "cn__return_code": "ok", "cn__req_id": "", "sm__ri": id.as_str(), "sm__pe": "bytes", "sm__ch": "return_only",
         "sm__tp": "aux_communication:ask", "sm__sz": 6, "sm__id": 201, "sm__rs": true, "sm__op": true,
         "sm__cs": 1_048_576, "sm__ws": 67_108_864, "sm__dt": 2, "sm__sq": 0, "sm__os": 0, "sm__ai": 1_048_576,
-        "sm__rw": 5.0, "sm__rt": 60.0,
+        "sm__rw": 5.0, "sm__rt": 60.0, "sm__ca": true,
     });
     assert_eq!(Value::from(headers), expected);
-    assert!(sent[1].message.optional && !sent[1].message.secure);
+    assert!(sent[0].message.optional && !sent[0].message.secure);
     for sent in sent {
         asker.handle_message(NOW, carried("asked", &sent), anybody);
     }
@@ -157,8 +157,11 @@ fn a_streamed_request_and_its_reply_find_each_other() {
     let [StreamEvent::Sent { .. }, StreamEvent::Whole { head, .. }] = &heard[..] else { panic!("{heard:?}") };
     let facts = ReplyFacts::of(head).unwrap();
     assert_eq!((facts.request_id, facts.code.as_str(), facts.error), (id.as_str(), "ok", None));
-    for sent in everything(&mut asker, NOW) {
-        asked.handle_message(NOW, carried("asker", &sent), anybody);
+    assert!(everything(&mut asker, NOW).is_empty(), "the acknowledgement waits for others");
+    let soon = asker.poll_timeout().unwrap();
+    assert_eq!(soon, NOW.saturating_add(SECOND / 200));
+    for sent in everything(&mut asker, soon) {
+        asked.handle_message(soon, carried("asker", &sent), anybody);
     }
     assert_eq!(asked.counts().outgoing, 0, "the reply is acknowledged");
 
@@ -173,6 +176,36 @@ fn a_streamed_request_and_its_reply_find_each_other() {
     let Some(StreamEvent::Whole { head, .. }) = heard else { panic!("{heard:?}") };
     assert!(reply_stream(&head, Reply::ok(Body::none())).is_none());
     assert_eq!(head.encoding().unwrap().as_str(), "none");
+}
+
+#[test]
+fn many_small_reliable_streams_are_acknowledged_at_once() {
+    let (mut here, mut there) = (Streams::new(StreamConfig::default(), 0), Streams::new(StreamConfig::default(), 0));
+    let open = || OpenStream::new("aux_communication", "topic").reliable();
+    for _ in 0..150 {
+        here.send_whole(NOW, &cell("there"), open(), &Payload::from(vec![1; 5])).unwrap();
+    }
+    let mut acks = Vec::new();
+    for sent in everything(&mut here, NOW) {
+        there.handle_message(NOW, carried("here", &sent), anybody);
+        acks.extend(everything(&mut there, NOW));
+    }
+    let soon = there.poll_timeout().unwrap();
+    acks.extend(everything(&mut there, soon));
+    assert_eq!(acks.len(), 3, "64, 64 and the rest");
+    // From somebody else they count nothing.
+    acks.iter().for_each(|ack| here.handle_message(soon, carried("elsewhere", ack), anybody));
+    assert_eq!(here.counts().outgoing, 150);
+    acks.iter().for_each(|ack| here.handle_message(soon, carried("there", ack), anybody));
+    assert_eq!(here.counts().outgoing, 0);
+    // A stream of several chunks is not ended by it.
+    let open = open().with_chunk_size(4);
+    let long = here.send_whole(soon, &cell("there"), open, &Payload::from(vec![1; 5])).unwrap();
+    everything(&mut here, soon);
+    let mut ack = carried("there", &acks[0]);
+    ack.headers.insert(HeaderKey::ACKED_STREAMS, &long.number().to_be_bytes()[..]);
+    here.handle_message(soon, ack, anybody);
+    assert_eq!(here.counts().outgoing, 1);
 }
 
 #[test]
