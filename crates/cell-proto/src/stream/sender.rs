@@ -11,7 +11,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use fedcell_auth::UnixTime;
-use fedcell_protocol_defs::stream::{DataType, HeaderKey};
+use fedcell_protocol_defs::stream::{DataType, HeaderKey, Limit};
 
 use super::config::min_retry;
 use super::pace::{Pace, WIDEN_AFTER};
@@ -21,6 +21,8 @@ use crate::address::FqcnBuf;
 use crate::frame::Payload;
 use crate::headers::HeaderMap;
 
+/// Most chunks in a window: one more is sent beyond it, and the last one behind that.
+const MOST_CHUNKS: usize = Limit::MAX_PEER_DERIVED_OUT_SEQ_CHUNKS - 2;
 /// Most bytes of a stream that counts as small.
 const SMALL: usize = 65_536;
 
@@ -33,6 +35,9 @@ pub(super) struct Sender {
     /// Headers that all chunks have in common; made when the first chunk is sent and is not the last.
     template: Option<HeaderMap>,
     chunk_size: usize,
+    /// What the receiver is told.
+    announced_window: u64,
+    /// What counts: receivers take no more chunks ahead of a missing one than their limit, whatever they are told.
     window: u64,
     ack_interval: u64,
     retry_wait: Duration,
@@ -105,7 +110,8 @@ pub(super) enum Acknowledged {
 impl Sender {
     pub(super) fn new(config: &StreamConfig, now: UnixTime, id: i64, target: FqcnBuf, open: OpenStream) -> Self {
         let chunk_size = open.chunk_size.unwrap_or(config.chunk_size).max(1);
-        let window = open.window.unwrap_or(config.window);
+        let announced_window = open.window.unwrap_or(config.window);
+        let window = announced_window.min((MOST_CHUNKS as u64).saturating_mul(chunk_size as u64));
         let ack_interval = open.ack_interval.unwrap_or(config.ack_interval).clamp(1, window.max(1));
         // A receiver acknowledges at the first chunk boundary behind the interval: fewer bytes on their way, and both
         // would wait for each other. The fallback is for receivers before 2.9, which go by their own interval.
@@ -115,6 +121,7 @@ impl Sender {
             id,
             template: None,
             chunk_size,
+            announced_window,
             window,
             ack_interval,
             retry_wait: open.retry_wait.unwrap_or(config.retry_wait).max(min_retry()),
@@ -454,7 +461,7 @@ impl Sender {
         headers.insert(HeaderKey::RELIABLE, self.open.reliable);
         headers.insert(HeaderKey::OPTIONAL, self.open.optional);
         headers.insert(HeaderKey::CHUNK_SIZE, self.chunk_size);
-        headers.insert(HeaderKey::WINDOW_SIZE, self.window);
+        headers.insert(HeaderKey::WINDOW_SIZE, self.announced_window);
         headers
     }
 

@@ -184,8 +184,6 @@ impl Storm {
         } else if rng.chance(0.05) {
             plan.refused_at = Some(rng.below(size + 1));
         }
-        // More chunks ahead of a missing one than a receiver takes on a sender's word are nothing to begin with.
-        plan.window = plan.window.min(900 * chunk_size as u64);
         self.next_key += 1;
         self.world.begin(from, plan);
     }

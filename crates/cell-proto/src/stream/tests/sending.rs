@@ -71,6 +71,17 @@ fn no_more_is_on_its_way_than_window_and_pace_allow() {
 }
 
 #[test]
+fn no_more_chunks_are_on_their_way_than_a_receiver_tolerates() {
+    let mut streams = sender();
+    streams.config.least_in_flight = 10_000;
+    let open = plain().with_chunk_size(1).with_window(5000);
+    streams.send_whole(NOW, &cell("site-1"), open, &data(5000)).unwrap();
+    let sent = everything(&mut streams, NOW);
+    assert_eq!(values(&sent[0].message.headers)["sm__ws"], json!(5000));
+    assert_eq!(sent.len(), 1022);
+}
+
+#[test]
 fn streams_take_turns_and_small_ones_do_not_wait() {
     let mut streams = sender();
     for _ in 0..2 {
