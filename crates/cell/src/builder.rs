@@ -14,6 +14,7 @@ use fedcell_protocol_defs::cell::{CertChannel, CertTopic};
 
 use crate::backbone::{Backbone, ConnectorUse, PeerNameCheck, Planned, ShownSettings};
 use crate::cell::Cell;
+use crate::download::{self, DownloadConfig};
 use crate::driver::MemoryNetwork;
 use crate::endpoint::Endpoint;
 use crate::error::StartError;
@@ -55,6 +56,7 @@ pub struct CellBuilder {
     limits: Limits,
     memory: MemoryNetwork,
     network_commands: bool,
+    downloads: DownloadConfig,
 }
 
 impl CellBuilder {
@@ -78,6 +80,7 @@ impl CellBuilder {
             limits: Limits::default(),
             memory: MemoryNetwork::new(),
             network_commands: true,
+            downloads: DownloadConfig::default(),
         }
     }
 
@@ -196,6 +199,12 @@ impl CellBuilder {
         self
     }
 
+    /// Sets what becomes of large objects: what is left behind to be fetched, and the patience with sources.
+    pub fn downloads(mut self, config: DownloadConfig) -> Self {
+        self.downloads = config;
+        self
+    }
+
     /// Says whether the cell answers the in-band network commands. Default yes.
     pub const fn network_commands(mut self, answered: bool) -> Self {
         self.network_commands = answered;
@@ -256,6 +265,9 @@ impl CellBuilder {
         let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
         let cell = Cell::started(endpoint.clone());
         cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);
+        endpoint.downloads().configure(self.downloads);
+        download::answer(&cell);
+        endpoint.spawn(download::Shared::drive_timer(endpoint.clone()));
         if self.network_commands {
             network::answer(&cell);
         }

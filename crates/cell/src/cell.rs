@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::builder::CellBuilder;
+use crate::download::Downloads;
 use crate::each::EachDraft;
 use crate::endpoint::{Endpoint, Waiter};
 use crate::error::{RequestError, StartError};
@@ -142,6 +143,12 @@ impl Cell {
         path: impl AsRef<Path>,
     ) -> FileDraft {
         FileDraft::new(self.open_stream(target, channel, topic), path.as_ref())
+    }
+
+    /// The cell's download service.
+    #[must_use]
+    pub fn downloads(&self) -> Downloads {
+        Downloads::new(self.endpoint.clone())
     }
 
     /// Takes out the handler registered under exactly these words. Whether there was one.

@@ -13,6 +13,7 @@ use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, PayloadEncoding, ReturnCode};
 
 use crate::cell::Cell;
+use crate::download::{self, Fetch};
 use crate::error::BodyError;
 use crate::reply_to::ReplyTo;
 
@@ -90,6 +91,26 @@ impl Request {
     /// [`BodyError`] if it is not what its encoding says. As an error of a handler it becomes `invalid_request`.
     pub fn value(&self) -> Result<Value, BodyError> {
         decode(&self.message)
+    }
+
+    /// The payload as an object, with the arrays that its sender has left where they were. What a message says is to be
+    /// handed on untouched, or the cell for these words, is left as it is.
+    pub fn fetch(&self) -> Fetch {
+        let words = Some((self.channel(), self.topic()));
+        Fetch::of_message(self.cell.downloads(), self.value(), self.headers(), words)
+    }
+
+    /// A body that answers this request with an object: its arrays stay here until the origin has fetched them, if the
+    /// reply goes as a stream and the cell is configured so.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::Fobs`] if the object cannot be encoded.
+    pub fn body_of(&self, value: &Value) -> Result<Body, BodyError> {
+        if !value.has_arrays() {
+            return fobs_body(value);
+        }
+        download::encode(self.cell.endpoint(), value, self.is_streamed(), 1)
     }
 
     /// The same body again, for an echo.

@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 mod connector;
 mod dispatch;
+pub mod download;
 pub mod driver;
 mod each;
 mod endpoint;

@@ -13,6 +13,8 @@ use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode};
 use tokio::sync::oneshot;
 
+use crate::cell::Cell;
+use crate::download::{self, Fetch};
 use crate::endpoint::{Endpoint, Waiter};
 use crate::error::{BodyError, RequestError};
 use crate::handler::{decode, fobs_body};
@@ -109,6 +111,10 @@ pub struct Draft<K> {
     targets: Result<Vec<FqcnBuf>, RequestError>,
     outgoing: Outgoing,
     form: Form,
+    /// An object with arrays, to be encoded when it is certain in which form it travels.
+    value: Option<Value>,
+    /// Whether its arrays stay here to be fetched; the cell's habit if the caller did not say.
+    leaves_arrays: Option<bool>,
     /// What the caller said.
     timeout: Option<Duration>,
     kind: core::marker::PhantomData<K>,
@@ -127,6 +133,8 @@ impl<K> Draft<K> {
             targets,
             outgoing: Outgoing::new(channel, topic, Body::none()),
             form: Form::ByChannel,
+            value: None,
+            leaves_arrays: None,
             timeout: None,
             kind: core::marker::PhantomData,
         }
@@ -172,7 +180,16 @@ impl<K> Draft<K> {
     }
 
     /// Sets the payload: an object. One that cannot be encoded is reported by `send`.
+    ///
+    /// If it travels as a stream, its arrays stay here until the receivers have fetched them, unless the cell or
+    /// [`inline`](Self::inline) says otherwise. What becomes of them is not reported: for that,
+    /// [`Downloads::offer_value`](crate::download::Downloads::offer_value) makes a body and an offer.
     pub fn value(mut self, value: &Value) -> Self {
+        if value.has_arrays() {
+            self.value = Some(value.clone());
+            return self;
+        }
+        self.value = None;
         match fobs_body(value) {
             Ok(body) => self.outgoing.body = body,
             Err(error) => self.targets = Err(error.into()),
@@ -180,10 +197,27 @@ impl<K> Draft<K> {
         self
     }
 
+    /// Says that arrays travel within the message, whatever its form.
+    pub const fn inline(mut self) -> Self {
+        self.leaves_arrays = Some(false);
+        self
+    }
+
     /// Sets the payload with its encoding.
     pub fn body(mut self, body: Body) -> Self {
+        self.value = None;
         self.outgoing.body = body;
         self
+    }
+
+    /// Encodes what could not be encoded before; to be called when nothing changes any more.
+    pub(crate) fn encode(&mut self) -> Result<(), RequestError> {
+        if let Some(value) = self.value.take() {
+            let receivers = self.targets.as_ref().map_or(1, Vec::len);
+            let is_left = self.is_streamed() && self.leaves_arrays.unwrap_or(true);
+            self.outgoing.body = download::encode(&self.endpoint, &value, is_left, receivers)?;
+        }
+        Ok(())
     }
 
     /// Seals the payload from end to end. The reply will be sealed, too.
@@ -280,6 +314,7 @@ impl Draft<kind::One> {
     ///
     /// Dropping the future gives the request up: it may have been sent, and its reply is dropped.
     pub async fn receive(mut self) -> Result<ResponseReader, RequestError> {
+        self.encode()?;
         if self.is_streamed() {
             let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
             return self.into_calling().receive(target).await;
@@ -301,6 +336,7 @@ impl Draft<kind::One> {
     ///
     /// Dropping the future gives the request up: it may have been sent, and its reply is dropped. Streams of it end.
     pub async fn send(mut self) -> Result<Response, RequestError> {
+        self.encode()?;
         if self.is_streamed() {
             let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
             let message = self.into_calling().send(target).await?;
@@ -339,6 +375,7 @@ impl Draft<kind::Many> {
     ///
     /// As [`Draft::send`] of a request to one cell.
     pub async fn send(mut self) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
+        self.encode()?;
         if self.is_streamed() {
             let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
             let outcomes = self.into_calling().send_all(targets).await;
@@ -374,6 +411,7 @@ impl Draft<kind::Fire> {
     ///
     /// The message is sent by the first poll; dropping the future later does not take it back.
     pub async fn send(mut self) -> Result<(), RequestError> {
+        self.encode()?;
         if self.is_streamed() {
             let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
             return self.into_calling().fire(targets).await;
@@ -392,7 +430,9 @@ impl Draft<kind::Fire> {
     /// # Errors
     ///
     /// [`RequestError`] if a target or the body is wrong.
-    pub fn queue(self) -> Result<(), RequestError> {
+    pub fn queue(mut self) -> Result<(), RequestError> {
+        self.form = Form::Message;
+        self.encode()?;
         let targets = self.targets?;
         self.endpoint.drive(|core, now| {
             for target in &targets {
@@ -460,6 +500,11 @@ impl Response {
     /// [`BodyError`] if it is not what its encoding says.
     pub fn value(&self) -> Result<Value, BodyError> {
         decode(&self.message)
+    }
+
+    /// The payload as an object, with the arrays that its sender has left where they were. `cell` is the one that asked.
+    pub fn fetch(&self, cell: &Cell) -> Fetch {
+        Fetch::of_message(cell.downloads(), self.value(), self.headers(), None)
     }
 
     /// The message itself.

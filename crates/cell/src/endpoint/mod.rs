@@ -37,6 +37,7 @@ use crate::backbone::Backbone;
 use crate::clock::Clock;
 use crate::connection::{Budget, Outbox, WriteTimes};
 use crate::dispatch::Lane;
+use crate::download::Shared;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
 use crate::limits::Limits;
@@ -69,6 +70,7 @@ struct Inner {
     subnets: Subnets,
     backbone: Arc<Backbone>,
     sealing: Sealing,
+    downloads: Shared,
     timer: Notify,
     changed: Notify,
     events: broadcast::Sender<CellEvent>,
@@ -98,6 +100,7 @@ impl Endpoint {
             subnets: Subnets::default(),
             backbone: Arc::new(backbone),
             sealing,
+            downloads: Shared::default(),
             timer: Notify::new(),
             changed: Notify::new(),
             events,
@@ -210,6 +213,11 @@ impl Endpoint {
     pub(crate) fn tell(&self, event: CellEvent) {
         // Nobody has to listen.
         let _ = self.inner.events.send(event);
+    }
+
+    /// What is offered and fetched.
+    pub(crate) fn downloads(&self) -> &Shared {
+        &self.inner.downloads
     }
 
     /// Who handles what.

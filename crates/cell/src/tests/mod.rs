@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod descriptors;
+mod downloads;
 mod exchange;
 mod hostile;
 mod protected;

@@ -1,0 +1,185 @@
+//! What becomes of pieces: arrays in memory and on disk, a byte string, a file.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fedcell_cell_proto::download::archive::{Check, read};
+use fedcell_cell_proto::download::body::Content;
+use fedcell_cell_proto::download::consumer::Unusable;
+use fedcell_fobs::array::Array;
+use fedcell_fobs::{Blob, Text, Value};
+
+use super::pieces::Piece;
+use super::spill::{SpillFile, SpilledArray};
+
+/// Takes the pieces of one object, in order. Called on a thread that may block.
+pub(super) trait Sink: Send + 'static {
+    fn piece(&mut self, piece: Piece) -> Result<(), Unusable>;
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Where large archives go while they arrive.
+    fn disk(&self) -> Option<Disk> {
+        None
+    }
+}
+
+/// A file that grows by arrays.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    pub(super) file: Arc<SpillFile>,
+    /// Elements of this many bytes and more go to it.
+    pub(super) above: u64,
+    end: Arc<AtomicU64>,
+}
+
+impl Disk {
+    pub(super) fn new(file: SpillFile, above: u64) -> Self {
+        Self { file: Arc::new(file), above, end: Arc::default() }
+    }
+
+    /// Room for so many bytes; where it begins.
+    pub(super) fn allocate(&self, bytes: u64) -> u64 {
+        self.end.fetch_add(bytes, Ordering::Relaxed)
+    }
+
+    fn put(&self, array: &Array) -> io::Result<SpilledArray> {
+        let offset = self.allocate(array.data().len() as u64);
+        let mut at = offset;
+        for segment in array.data().segments() {
+            self.file.write_at(segment, at)?;
+            at += segment.len() as u64;
+        }
+        Ok(SpilledArray::new(array.layout().clone(), self.file.clone(), offset))
+    }
+}
+
+/// Arrays by item id.
+#[derive(Debug, Default)]
+pub(super) struct Arrays {
+    /// Others are of no interest and not kept; none means all.
+    pub(super) wanted: Option<HashSet<Text>>,
+    pub(super) memory: HashMap<Text, Array>,
+    pub(super) spilled: HashMap<Text, SpilledArray>,
+    pub(super) disk: Option<Disk>,
+}
+
+impl Sink for Arrays {
+    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+        let check = if piece.verify()? { Check::Nothing } else { Check::Sums };
+        let Content::Items(items) = piece.content() else {
+            return Err(Unusable::Wrong("a piece is no list of archives".into()));
+        };
+        let is_wanted = |id: &Text| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(id));
+        for blob in items {
+            if let Some(on_disk) = piece.stand_in(blob) {
+                if is_wanted(&on_disk.item) {
+                    self.spilled.insert(on_disk.item.clone(), on_disk.array.clone());
+                }
+                continue;
+            }
+            let arrays = read(blob, check).map_err(|error| Unusable::Damaged(error.to_string().into()))?;
+            for (id, array) in arrays.into_iter().filter(|(id, _)| is_wanted(id)) {
+                match &self.disk {
+                    Some(disk) if array.data().len() as u64 >= disk.above => {
+                        let on_disk = disk.put(&array).map_err(|error| Unusable::Wrong(error.to_string().into()))?;
+                        self.spilled.insert(id, on_disk);
+                    }
+                    _ => {
+                        self.memory.insert(id, array);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        self.disk.clone()
+    }
+}
+
+/// A long byte string in memory.
+#[derive(Debug, Default)]
+pub(super) struct Whole(pub(super) Vec<Blob>);
+
+impl Sink for Whole {
+    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+        piece.verify()?;
+        match piece.inner.data {
+            Content::Bytes(bytes) => self.0.push(bytes),
+            _ => return Err(Unusable::Wrong("a piece is no byte string".into())),
+        }
+        Ok(())
+    }
+}
+
+/// What the pieces of an application's own producer have in them.
+#[derive(Debug, Default)]
+pub(super) struct Values(pub(super) Vec<Value>);
+
+impl Sink for Values {
+    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+        piece.verify()?;
+        self.0.push(match piece.inner.data {
+            Content::Bytes(bytes) => Value::Bytes(bytes),
+            Content::Items(items) => Value::List(items.into_iter().map(Value::Bytes).collect()),
+            Content::Other(value) => value,
+            _ => Value::Null,
+        });
+        Ok(())
+    }
+}
+
+/// A file that has its name only when it is complete.
+#[derive(Debug)]
+pub(super) struct ToFile {
+    path: PathBuf,
+    partial: PathBuf,
+    file: Option<File>,
+}
+
+impl ToFile {
+    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no name of a file"))?;
+        let mut partial = name.to_owned();
+        partial.push(".part");
+        let partial = path.with_file_name(partial);
+        let file = File::create(&partial)?;
+        Ok(Self { path, partial, file: Some(file) })
+    }
+}
+
+impl Sink for ToFile {
+    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+        piece.verify()?;
+        let Content::Bytes(bytes) = piece.content() else {
+            return Err(Unusable::Wrong("a piece is no byte string".into()));
+        };
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut segments = bytes.segments().iter();
+        segments.try_for_each(|it| file.write_all(it)).map_err(|error| Unusable::Wrong(error.to_string().into()))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if let Some(file) = self.file.take() {
+            file.sync_all()?;
+            std::fs::rename(&self.partial, &self.path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ToFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = std::fs::remove_file(&self.partial);
+        }
+    }
+}
