@@ -366,7 +366,7 @@ impl Downloads {
         failure: SourceFailure,
     ) -> Result<Vec<FqcnBuf>, RequestError> {
         use fedcell_protocol_defs::download::Defaults;
-        let mut waiting = Vec::new();
+        let (mut waiting, mut refused) = (Vec::new(), Vec::new());
         for target in targets {
             waiting.push(target.address().map_err(RequestError::Target)?);
         }
@@ -385,10 +385,11 @@ impl Downloads {
                 );
                 let request = draft.timeout(patience).optional().value(&body).send();
                 let told = tokio::time::timeout_at(end, request).await;
-                let is_told =
-                    told.is_ok_and(|told| told.is_ok_and(|response| response.return_code() == ReturnCode::OK));
-                if !is_told {
-                    left.push(target);
+                match told {
+                    Ok(Ok(response)) if response.return_code() == ReturnCode::OK => {}
+                    // It means it: there is no use in telling it again.
+                    Ok(Ok(response)) if response.return_code() == ReturnCode::INVALID_REQUEST => refused.push(target),
+                    _ => left.push(target),
                 }
             }
             waiting = left;
@@ -398,6 +399,7 @@ impl Downloads {
             tokio::time::sleep_until(end.min(tokio::time::Instant::now() + Duration::from_millis(250 << attempt)))
                 .await;
         }
+        waiting.extend(refused);
         Ok(waiting)
     }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use fedcell_cell::download::FetchError;
 use fedcell_cell::request::Response;
 use fedcell_cell::{BodyError, Cell, RequestError};
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
@@ -96,6 +97,9 @@ pub enum TaskError {
     /// A body that cannot be read or written.
     #[error("the body cannot be read or written")]
     Body(#[from] BodyError),
+    /// The arrays of a task cannot be fetched from where they are.
+    #[error("the arrays of the task cannot be fetched")]
+    Fetch(#[from] FetchError),
 }
 
 impl Communicator {
@@ -125,7 +129,7 @@ impl Communicator {
             .value(&body.into_value())
             .optional();
         let response = taken(draft.send().await)?;
-        let data = shareable(response.value()?).ok_or(TaskError::Malformed { expected: "a Shareable" })?;
+        let data = shareable(response.fetch(&cell).await?).ok_or(TaskError::Malformed { expected: "a Shareable" })?;
         let header = |name: &str| data.header(name);
         if let Some(least) = header(ServerCommandKey::MIN_GET_TASK_TIMEOUT.as_str()).and_then(seconds) {
             self.raise_task_timeout(least);

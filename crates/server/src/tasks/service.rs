@@ -78,7 +78,7 @@ where
             let service = service.clone();
             async move {
                 let site = wording::site(&request)?;
-                let body = request.value()?;
+                let body = request.fetch().await?;
                 // A controller may write to disk.
                 let answered = tokio::task::spawn_blocking(move || answer(&service, &site, body)).await;
                 answered.unwrap_or_else(|_| Err(HandlerError::service_unavailable("the workflow has ended")))
