@@ -110,7 +110,7 @@ impl Request {
         if !value.has_arrays() {
             return fobs_body(value);
         }
-        download::encode(self.cell.endpoint(), value, self.is_streamed(), 1)
+        download::encode(self.cell.endpoint(), value, self.is_streamed(), 1, None)
     }
 
     /// The same body again, for an echo.

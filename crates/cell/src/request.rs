@@ -215,7 +215,9 @@ impl<K> Draft<K> {
         if let Some(value) = self.value.take() {
             let receivers = self.targets.as_ref().map_or(1, Vec::len);
             let is_left = self.is_streamed() && self.leaves_arrays.unwrap_or(true);
-            self.outgoing.body = download::encode(&self.endpoint, &value, is_left, receivers)?;
+            // What belongs to longer work lives as long as that.
+            let lifetime = self.outgoing.headers.number(HeaderKey::MSG_ROOT_TTL).ok().flatten();
+            self.outgoing.body = download::encode(&self.endpoint, &value, is_left, receivers, lifetime)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod cell;
+pub mod download;
 pub mod fobs;
 pub mod session;
 pub mod stream;
@@ -23,6 +24,8 @@ pub const TARGETS: &[Target] = &[
     ("cell_headers", cell::headers),
     ("cell_introduction", cell::introduction),
     ("cell_url", cell::url),
+    ("download_archive", download::archive),
+    ("download_body", download::body),
     ("fobs_decode", fobs::decoding),
     ("fobs_round_trip", fobs::round_trip),
     ("stream", stream::messages),

@@ -1,5 +1,6 @@
 //! Values that leave their arrays here.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use fedcell_cell_proto::download::source::{Receivers, Transaction};
@@ -79,18 +80,22 @@ pub(super) fn leave(
     Ok((body, Some(offer)))
 }
 
-/// The body of a message with a value: its arrays stay here if it goes as a stream and the cell is configured so.
+/// The body of a message with a value: its arrays stay here if it goes as a stream and the cell is configured so, for at
+/// least that many seconds without anybody asking.
 pub(crate) fn encode(
     endpoint: &Endpoint,
     value: &Value,
     is_streamed: bool,
     receivers: usize,
+    lifetime: Option<f64>,
 ) -> Result<Body, BodyError> {
     if !is_streamed || !endpoint.downloads().config().arrays {
         return fobs_body(value);
     }
     let downloads = Downloads::new(endpoint.clone());
-    let terms = downloads.terms(Receivers::Count(receivers.max(1)));
+    let mut terms = downloads.terms(Receivers::Count(receivers.max(1)));
+    let lifetime = lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    terms.timeout = lifetime.map_or(terms.timeout, |lifetime| lifetime.max(terms.timeout));
     match leave(&downloads, value, terms) {
         Ok((body, _)) => Ok(body),
         Err(OfferError::Body(error)) => Err(error),
