@@ -84,7 +84,7 @@ impl Pair {
             Transmit::Tell(body) => (None, body),
         };
         match (id, FromReceiver::parse(body.into_value()).unwrap()) {
-            (Some(id), FromReceiver::Pull(pull)) => self.pull(id, peer, &pull),
+            (Some(id), FromReceiver::Pull(pull)) => self.pull(id, &peer, &pull),
             (None, FromReceiver::Confirm(confirm)) => {
                 assert!(self.source.handle_confirm(self.now, peer.as_fqcn(), &confirm));
             }
@@ -95,7 +95,7 @@ impl Pair {
         }
     }
 
-    fn pull(&mut self, id: PullId, peer: FqcnBuf, pull: &Pull) {
+    fn pull(&mut self, id: PullId, peer: &FqcnBuf, pull: &Pull) {
         let offset = pull.state.as_ref().and_then(|state| state.get("received_bytes")).and_then(Value::as_u64);
         self.pulls.push(offset);
         let fate = self.fates.pop().unwrap_or(Fate::Pass);
