@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::{cell, exit, learn, net, provision, send};
+use crate::{cell, doctor, exit, learn, net, provision, send};
 
 /// Name of the option that makes the log louder.
 pub(crate) const VERBOSE: &str = "verbose";
@@ -24,7 +24,14 @@ pub(crate) fn fedcell() -> Command {
                 .action(ArgAction::Count)
                 .help("Say more on standard error; twice for everything"),
         )
-        .subcommands([cell::command(), send::command(), net::command(), provision::command(), learn::command()])
+        .subcommands([
+            cell::command(),
+            send::command(),
+            net::command(),
+            provision::command(),
+            doctor::command(),
+            learn::command(),
+        ])
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod cell;
 mod chart;
 mod command;
 mod connect;
+mod doctor;
 mod exit;
 mod learn;
 mod learning;
@@ -46,6 +47,7 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let outcome = match matches.subcommand() {
         Some((cell::NAME, arguments)) => runtime.block_on(cell::run(arguments)),
         Some((send::NAME, arguments)) => runtime.block_on(send::run(arguments)),
+        Some((doctor::NAME, arguments)) => runtime.block_on(doctor::run(arguments)),
         Some((learn::NAME, arguments)) => learn::run(arguments),
         Some((provision::NAME, arguments)) => provision::run(arguments),
         Some((net::NAME, arguments)) => runtime.block_on(net::run(arguments)),

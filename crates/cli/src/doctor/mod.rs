@@ -1,0 +1,260 @@
+//! `fedcell doctor`: what is wrong with a kit, a certificate, a port or a server, one line each.
+
+mod reach;
+pub(crate) mod startup;
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use fedcell_auth::identity::{Kit, KitFile, KitReport, KitRole, Severity};
+use fedcell_auth::{CommonName, UnixTime};
+use fedcell_cell::security::SecurityMode;
+use fedcell_protocol_defs::config::KitFile as FileName;
+use serde_json::json;
+
+use crate::exit::{Failure, Kind};
+use crate::print;
+
+use startup::{Role, Startup};
+
+/// Name of the command.
+pub(crate) const NAME: &str = "doctor";
+
+const KIT: &str = "kit";
+const CA: &str = "ca";
+const CERT: &str = "cert";
+const KEY: &str = "key";
+const FOR: &str = "for";
+const OFFLINE: &str = "offline";
+const TIMEOUT: &str = "timeout";
+const JSON: &str = "json";
+
+pub(crate) fn command() -> Command {
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).conflicts_with(KIT).help(help)
+    };
+    Command::new(NAME)
+        .about("Say what is wrong with a kit, a certificate, a port or a server")
+        .long_about(
+            "Say what is wrong with a kit, a certificate, a port or a server, one line each.\n\nOf a kit, its \
+             configuration and its certificates are looked at; then whether its ports are free, if it listens, and \
+             whether its server or relay takes a connection with it. Nothing is registered and nothing is changed. The \
+             exit code is 3 if something is wrong with what is here, 4 if only the way to the server is.",
+        )
+        .arg(
+            Arg::new(KIT)
+                .value_name("KIT")
+                .value_parser(value_parser!(PathBuf))
+                .required_unless_present(CERT)
+                .help("Folder of a kit"),
+        )
+        .arg(file(CA, "Root certificate, for a certificate without a kit"))
+        .arg(file(CERT, "Certificate, instead of a kit").requires(CA).requires(KEY))
+        .arg(file(KEY, "Private key of the certificate").requires(CERT))
+        .arg(
+            Arg::new(FOR)
+                .long(FOR)
+                .value_name("ROLE")
+                .value_parser(["server", "client"])
+                .default_value("client")
+                .help("What the certificate is to be good for"),
+        )
+        .arg(Arg::new(OFFLINE).long(OFFLINE).action(ArgAction::SetTrue).help("Look at files only"))
+        .arg(
+            Arg::new(TIMEOUT)
+                .long(TIMEOUT)
+                .value_name("SECONDS")
+                .value_parser(value_parser!(f64))
+                .default_value("5")
+                .help("How long the server is waited for"),
+        )
+        .arg(Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print a JSON object a line"))
+}
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    Fine,
+    Warning,
+    Error,
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) state: State,
+    /// `config`, `certificate`, `port` or `server`.
+    pub(crate) subject: &'static str,
+    pub(crate) text: String,
+    /// What to do about it.
+    pub(crate) remedy: Option<String>,
+}
+
+impl Check {
+    fn fine(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Fine, subject, text: text.into(), remedy: None }
+    }
+
+    fn error(subject: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { state: State::Error, subject, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn print(&self, is_json: bool) -> Result<(), Failure> {
+        let state = match self.state {
+            State::Fine => "ok",
+            State::Warning => "warning",
+            State::Error => "error",
+        };
+        if is_json {
+            return print::json(&json!({
+                "state": state, "subject": self.subject, "text": self.text, "remedy": self.remedy,
+            }));
+        }
+        let remedy = self.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        print::line(&format!("{state:<8} {:<12} {}{remedy}", self.subject, self.text))
+    }
+}
+
+/// Looks, and says what it has seen.
+///
+/// # Errors
+///
+/// [`Failure`] if something is wrong.
+pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let is_json = arguments.get_flag(JSON);
+    let path = |name| arguments.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    let mut checks = Vec::new();
+    match (path(KIT), path(CA), path(CERT), path(KEY)) {
+        (Some(kit), ..) => match Startup::read(kit) {
+            Ok(startup) => {
+                checks.extend(files(&startup));
+                if !arguments.get_flag(OFFLINE) {
+                    let seconds = arguments.get_one::<f64>(TIMEOUT).copied().unwrap_or(5.0);
+                    let limit = Duration::try_from_secs_f64(seconds)
+                        .map_err(|_| Failure::text(Kind::Usage, format!("--timeout {seconds}: expected seconds")))?;
+                    // With wrong files, no connection would say more.
+                    let is_usable = checks.iter().all(|check| check.state < State::Error);
+                    checks.extend(reach::check(&startup, is_usable, limit).await);
+                }
+            }
+            Err(error) => {
+                checks.push(Check::error("config", format!("{error:#}"), "take the kit as it was provisioned"))
+            }
+        },
+        (None, Some(root), Some(certificate), Some(key)) => {
+            let role = match arguments.get_one::<String>(FOR).map(String::as_str) {
+                Some("server") => KitRole::Server,
+                _ => KitRole::Client,
+            };
+            let read = |path: &Path| match std::fs::read(path) {
+                Ok(bytes) => Ok(KitFile::new(&path.display().to_string(), bytes)),
+                Err(error) => {
+                    Err(Failure::new(Kind::Configuration, error).context(format!("cannot read {}", path.display())))
+                }
+            };
+            let kit = Kit { root: read(root)?, certificate: read(certificate)?, key: read(key)? };
+            certificates(kit.examine(role, None, now()?), &certificate.display().to_string(), &mut checks);
+        }
+        // clap has asked for one of them.
+        _ => {}
+    }
+    checks.iter().try_for_each(|check| check.print(is_json))?;
+    verdict(&checks)
+}
+
+/// The worst of it, as an exit code.
+fn verdict(checks: &[Check]) -> Result<(), Failure> {
+    let errors: Vec<_> = checks.iter().filter(|check| check.state == State::Error).collect();
+    let text = match errors.len() {
+        0 => return Ok(()),
+        1 => "one thing is wrong".to_owned(),
+        count => format!("{count} things are wrong"),
+    };
+    let is_here = errors.iter().any(|check| check.subject != reach::SERVER);
+    Err(Failure::text(if is_here { Kind::Configuration } else { Kind::Network }, text))
+}
+
+fn now() -> Result<UnixTime, Failure> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(Failure::local)?;
+    Ok(UnixTime::from_secs(now.as_secs()))
+}
+
+/// Configuration and certificates of a kit.
+fn files(startup: &Startup) -> Vec<Check> {
+    let role = match startup.role {
+        Role::Server => "a server",
+        Role::Relay => "a relay",
+        Role::Site => "a site",
+        Role::Admin => "an administrator",
+    };
+    let name = startup.name.as_deref().unwrap_or("?");
+    let project = startup.project.as_deref().unwrap_or("?");
+    let mut checks = vec![Check::fine("config", format!("kit of {role}, {name}, in project {project}"))];
+    if startup.security == SecurityMode::Clear {
+        checks.push(Check {
+            state: State::Warning,
+            subject: "config",
+            text: "connections are not protected".to_owned(),
+            remedy: Some("provision with mtls unless something else protects them".to_owned()),
+        });
+    }
+    let Ok(now) = now() else {
+        checks.push(Check::error("config", "the clock of this machine stands before 1970", "set it"));
+        return checks;
+    };
+    let (listening, dialling) = ((KitRole::Server, FileName::SERVER_CERT), (KitRole::Client, FileName::CLIENT_CERT));
+    let pairs = match startup.role {
+        Role::Server => vec![listening],
+        Role::Site | Role::Admin => vec![dialling],
+        // It dials with one and listens with the other.
+        Role::Relay if startup.folder.join(listening.1.as_str()).exists() => vec![dialling, listening],
+        Role::Relay => vec![dialling],
+    };
+    let common_name = startup.name.as_deref().and_then(|name| CommonName::parse(name).ok());
+    for (role, file) in pairs {
+        let report = Kit::read(&startup.folder, role).examine(role, common_name.as_ref(), now);
+        certificates(report, &startup.folder.join(file.as_str()).display().to_string(), &mut checks);
+    }
+    checks
+}
+
+fn certificates(report: KitReport, file: &str, checks: &mut Vec<Check>) {
+    let is_fine = report.findings.is_empty();
+    for finding in report.findings {
+        let state = match finding.severity {
+            Severity::Error => State::Error,
+            _ => State::Warning,
+        };
+        let text = format!("{}: {} {}", finding.file, finding.field, finding.problem);
+        checks.push(Check { state, subject: "certificate", text, remedy: Some(finding.remedy.to_owned()) });
+    }
+    if is_fine {
+        let name = report.certificate.as_ref().and_then(|certificate| certificate.common_name());
+        let name = name.map_or_else(|| "?".to_owned(), ToString::to_string);
+        checks.push(Check::fine("certificate", format!("{file} is {name}'s, believed and good for its role")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(checks: &[(State, &'static str)], expected: Option<Kind>) {
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|(state, subject)| Check { state: *state, subject, text: String::new(), remedy: None })
+            .collect();
+        assert_eq!(verdict(&checks).err().map(|failure| failure.kind()), expected);
+    }
+
+    #[test]
+    fn the_exit_code_says_where_it_is_wrong() {
+        check(&[], None);
+        check(&[(State::Fine, "config"), (State::Warning, "certificate")], None);
+        check(&[(State::Fine, "config"), (State::Error, reach::SERVER)], Some(Kind::Network));
+        check(&[(State::Error, "port"), (State::Error, reach::SERVER)], Some(Kind::Configuration));
+    }
+}

@@ -1,0 +1,136 @@
+//! Ports that a kit listens on, and the cell that it dials.
+
+use core::time::Duration;
+use std::io::ErrorKind;
+
+use fedcell_cell::proto::address::Fqcn;
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, CellEvent};
+use fedcell_protocol_defs::config::{Scheme, SecureScheme};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::startup::{Role, Startup, Uplink};
+use super::{Check, State};
+
+/// What is said of the cell that is dialled.
+pub(crate) const SERVER: &str = "server";
+
+const PORT: &str = "port";
+
+/// Schemes over which the cell library connects.
+const SCHEMES: [&str; 2] = [Scheme::TCP.as_str(), SecureScheme::STCP.as_str()];
+
+/// Looks at everything that the network has to do with.
+///
+/// # Cancel safety
+///
+/// Nothing is left behind when it is dropped.
+pub(super) async fn check(startup: &Startup, is_usable: bool, limit: Duration) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (host, port) in &startup.listens {
+        checks.push(listener(host, *port).await);
+    }
+    if let Some(uplink) = &startup.uplink {
+        checks.push(reach(startup, uplink, is_usable, limit).await);
+    }
+    checks
+}
+
+/// Whether a port is free: a cell of ours and of the reference listens on all addresses of the machine.
+async fn listener(host: &str, port: u16) -> Check {
+    match TcpListener::bind(("0.0.0.0", port)).await {
+        Ok(_) => Check::fine(PORT, format!("{port} is free; others dial {host}:{port}")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Check::error(
+            PORT,
+            format!("{port} is taken by another process"),
+            "stop it, if it is not this participant itself, or provision with another port",
+        ),
+        Err(error) => Check::error(PORT, format!("{port} cannot be listened on: {error}"), "choose a port above 1023"),
+    }
+}
+
+/// Whether the cell that is dialled is there, in three steps, so that the first that fails is named.
+async fn reach(startup: &Startup, uplink: &Uplink, is_usable: bool, limit: Duration) -> Check {
+    let place = format!("{}:{}", uplink.host, uplink.port);
+    let bare_host = uplink.host.trim_start_matches('[').trim_end_matches(']');
+    let why = match timeout(limit, lookup_host((bare_host, uplink.port))).await {
+        Ok(Ok(mut addresses)) => addresses.next().is_none().then(|| "it has no address".to_owned()),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("the name service does not answer".to_owned()),
+    };
+    if let Some(why) = why {
+        let text = format!("the host {bare_host} is not known: {why}");
+        return Check::error(SERVER, text, "check the name and the name service");
+    }
+    match timeout(limit, TcpStream::connect((bare_host, uplink.port))).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            let remedy = "start it, or see which firewall is between";
+            return Check::error(SERVER, format!("nothing answers at {place}: {error}"), remedy);
+        }
+        Err(_) => {
+            let text = format!("nothing answers at {place} within {} s", limit.as_secs_f64());
+            return Check::error(SERVER, text, "see which firewall is between");
+        }
+    }
+    if !is_usable {
+        let text =
+            format!("{place} takes connections; whether it takes this kit cannot be seen before the kit is right");
+        return Check { state: State::Warning, subject: SERVER, text, remedy: None };
+    }
+    if startup.role == Role::Admin {
+        return Check::fine(SERVER, format!("{place} takes connections"));
+    }
+    if !SCHEMES.contains(&uplink.scheme.as_str()) {
+        let text = format!("{place} takes connections; what it says over {} is not looked at", uplink.scheme);
+        return Check { state: State::Warning, subject: SERVER, text, remedy: None };
+    }
+    match join(startup, uplink, limit).await {
+        Ok(()) => Check::fine(SERVER, format!("{} at {place} takes this kit", uplink.fqcn)),
+        Err(reason) => {
+            let remedy = "see whether both kits come from one project, and what the log of the other side says";
+            Check::error(SERVER, format!("{} at {place} does not take this kit: {reason}", uplink.fqcn), remedy)
+        }
+    }
+}
+
+/// Connects as a cell below the one that the kit is for, and leaves.
+async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(), String> {
+    let name = startup.name.as_deref().unwrap_or("fedcell");
+    let is_direct = uplink.fqcn == Fqcn::SERVER.as_str();
+    let above = if is_direct { String::new() } else { format!("{}.", uplink.fqcn) };
+    let fqcn = format!("{above}{name}.fedcell-{:08x}", std::process::id());
+    let url = uplink.url();
+    let mut builder = Cell::builder(&fqcn).security(uplink.security).network_commands(false);
+    builder = if is_direct { builder.root_url(&url) } else { builder.parent_url_with(&url, uplink.security) };
+    for (address, identity) in &startup.identities {
+        builder = builder.identity(address, identity);
+    }
+    if let Some(identity) = &uplink.identity {
+        builder = builder.identity(&uplink.fqcn, identity);
+    }
+    if uplink.security != SecurityMode::Clear {
+        builder = builder.credentials(Credentials::from_kit(&startup.folder).map_err(|error| error.to_string())?);
+    }
+    let (cell, mut events) = builder.start_watched().await.map_err(|error| error.to_string())?;
+    let mut reason = format!("no cell answers within {} s", limit.as_secs_f64());
+    let watch = async {
+        loop {
+            tokio::select! {
+                () = cell.ready() => return true,
+                event = events.next() => match event {
+                    Some(CellEvent::DialFailed { reason: why, .. } | CellEvent::ConnectionRefused { reason: why, .. }) => {
+                        reason = why;
+                        return false;
+                    }
+                    Some(_) => {}
+                    None => return false,
+                },
+            }
+        }
+    };
+    let is_joined = timeout(limit, watch).await.unwrap_or(false);
+    cell.shutdown().await;
+    if is_joined { Ok(()) } else { Err(reason) }
+}
