@@ -95,6 +95,7 @@ const LAYERS: &[Layer] = &[
             "clap_mangen",
             "indicatif",
             "tokio",
+            "tokio-util",
             "tracing",
             "tracing-subscriber",
             "metrics-exporter-prometheus",

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::{cell, doctor, exit, learn, net, provision, send};
+use crate::{cell, demo, doctor, exit, learn, net, provision, role, send};
 
 /// Name of the option that makes the log louder.
 pub(crate) const VERBOSE: &str = "verbose";
@@ -25,11 +25,15 @@ pub(crate) fn fedcell() -> Command {
                 .help("Say more on standard error; twice for everything"),
         )
         .subcommands([
+            demo::command(),
             cell::command(),
             send::command(),
             net::command(),
             provision::command(),
             doctor::command(),
+            role::server::command(),
+            role::relay::command(),
+            role::site::command(),
             learn::command(),
         ])
 }

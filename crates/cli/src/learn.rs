@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use fedcell_durable::Files;
-use fedcell_fobs::typed::{Dxo, Shareable};
-use fedcell_protocol_defs::federation::{DataKind, MetaKey, ShareableCode};
+use fedcell_fobs::typed::Shareable;
 use fedcell_server::controller::{Step, Task};
 use fedcell_server::run::final_model_file;
 use fedcell_server::{Controller as _, Model, Run, RunConfig};
@@ -15,9 +14,10 @@ use serde_json::json;
 use crate::chart::{self, Curve};
 use crate::exit::{Failure, Kind};
 use crate::learning::digits;
-use crate::learning::network::{Evaluation, Network, Training};
+use crate::learning::network::{Evaluation, Network};
 use crate::learning::shares::{Split, counts, split};
 use crate::print;
+use crate::role::train_site;
 
 /// Name of the command.
 pub(crate) const NAME: &str = "learn";
@@ -161,8 +161,7 @@ fn train(wanted: &Wanted, folder: &Path) -> Result<Curve, Failure> {
         for (number, site) in sites.iter().enumerate() {
             if let Step::Task(task) = run.task_for(site, now).map_err(Failure::local)? {
                 let share = shares.get(number).map_or(&[][..], Vec::as_slice);
-                let purpose = [3, u64::from(round), number as u64];
-                let result = executed(&task, share, wanted.seed, &purpose).map_err(Failure::local)?;
+                let result = executed(&task, share, wanted.seed, number).map_err(Failure::local)?;
                 run.result(site, result, now).map_err(Failure::local)?;
             }
         }
@@ -178,17 +177,8 @@ fn train(wanted: &Wanted, folder: &Path) -> Result<Curve, Failure> {
 }
 
 /// What a site answers to a task.
-fn executed(task: &Task, share: &[digits::Image], seed: u64, purpose: &[u64]) -> anyhow::Result<Shareable> {
-    let data = task.data.clone().take_dxo()?.data;
-    let map = data.as_map().cloned().unwrap_or_default();
-    let mut network = Network::from_model(&Model::from_map(map)?)?;
-    let before = network.evaluate(share);
-    let steps = network.train(share, Training::default(), seed, purpose);
-    let mut dxo = Dxo::new(DataKind::WEIGHTS, network.to_model()?.to_map());
-    dxo.meta.insert(MetaKey::NUM_STEPS_CURRENT_ROUND.as_str(), i64::try_from(steps)?);
-    dxo.meta.insert(MetaKey::INITIAL_METRICS.as_str(), before.accuracy);
-    let mut result = Shareable::reply(ShareableCode::OK);
-    result.set_dxo(dxo);
+fn executed(task: &Task, share: &[digits::Image], seed: u64, site: usize) -> anyhow::Result<Shareable> {
+    let mut result = train_site(&task.data, share, seed, site)?;
     if let Some(jar) = task.data.cookie_jar() {
         result.set_cookie_jar(jar.clone());
     }

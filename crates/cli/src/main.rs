@@ -4,6 +4,7 @@ mod cell;
 mod chart;
 mod command;
 mod connect;
+mod demo;
 mod doctor;
 mod exit;
 mod learn;
@@ -12,6 +13,7 @@ mod net;
 mod print;
 mod progress;
 mod provision;
+mod role;
 mod send;
 mod stop;
 mod transfer;
@@ -48,6 +50,10 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some((cell::NAME, arguments)) => runtime.block_on(cell::run(arguments)),
         Some((send::NAME, arguments)) => runtime.block_on(send::run(arguments)),
         Some((doctor::NAME, arguments)) => runtime.block_on(doctor::run(arguments)),
+        Some((demo::NAME, arguments)) => runtime.block_on(demo::run(arguments)),
+        Some((role::server::NAME, arguments)) => runtime.block_on(role::server::run(arguments)),
+        Some((role::relay::NAME, arguments)) => runtime.block_on(role::relay::run(arguments)),
+        Some((role::site::NAME, arguments)) => runtime.block_on(role::site::run(arguments)),
         Some((learn::NAME, arguments)) => learn::run(arguments),
         Some((provision::NAME, arguments)) => provision::run(arguments),
         Some((net::NAME, arguments)) => runtime.block_on(net::run(arguments)),

@@ -31,3 +31,17 @@ pub(crate) async fn requested() -> Result<&'static str, Failure> {
         _ = input_ended => "end of input",
     })
 }
+
+/// Completes when the process is asked to end by SIGTERM or SIGINT alone.
+///
+/// # Errors
+///
+/// As [`requested`].
+pub(crate) async fn interrupted() -> Result<&'static str, Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::local)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::local)?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

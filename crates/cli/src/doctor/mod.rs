@@ -183,12 +183,7 @@ fn now() -> Result<UnixTime, Failure> {
 
 /// Configuration and certificates of a kit.
 fn files(startup: &Startup) -> Vec<Check> {
-    let role = match startup.role {
-        Role::Server => "a server",
-        Role::Relay => "a relay",
-        Role::Site => "a site",
-        Role::Admin => "an administrator",
-    };
+    let role = startup.role.name();
     let name = startup.name.as_deref().unwrap_or("?");
     let project = startup.project.as_deref().unwrap_or("?");
     let mut checks = vec![Check::fine("config", format!("kit of {role}, {name}, in project {project}"))];

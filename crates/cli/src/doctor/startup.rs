@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
 use fedcell_protocol_defs::config::{
-    ClientKitKey, CommConfigFile, CommConfigKey, ConnPropKey, KitFile, KitFolder, KitKey, RelayKitKey, ServerKitKey,
+    ClientKitKey, CommConfigFile, CommConfigKey, ConnPropKey, KitFile, KitFolder, KitKey, RelayKitKey, Scheme,
+    ServerKitKey,
 };
 use serde_json::Value;
 
@@ -25,6 +26,17 @@ pub(crate) enum Role {
     Admin,
 }
 
+impl Role {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "a server",
+            Self::Relay => "a relay",
+            Self::Site => "a site",
+            Self::Admin => "an administrator",
+        }
+    }
+}
+
 /// A kit's configuration.
 #[derive(Debug)]
 pub(crate) struct Startup {
@@ -35,6 +47,10 @@ pub(crate) struct Startup {
     /// Name in the certificate, if the configuration has one.
     pub(crate) name: Option<String>,
     pub(crate) security: SecurityMode,
+    /// Name in the certificate of the server, wherever it is.
+    pub(crate) server_identity: Option<String>,
+    /// Scheme with which it listens.
+    pub(crate) scheme: String,
     /// Host and port where others reach it, if it listens.
     pub(crate) listens: Vec<(String, u16)>,
     /// Whom it dials, if it does.
@@ -108,6 +124,8 @@ impl Startup {
             project: None,
             name: None,
             security: SecurityMode::Mtls,
+            server_identity: None,
+            scheme: Scheme::TCP.as_str().to_owned(),
             listens: Vec::new(),
             uplink: None,
             identities: BTreeMap::new(),
@@ -123,6 +141,7 @@ fn server(config: &Value) -> Result<Startup> {
     startup.identities = identities(entry);
     let (host, port) = target(&text(service(entry)?, KitKey::TARGET.as_str())?)?;
     startup.name = Some(optional(entry, KitKey::AUTH_IDENTITY.as_str()).unwrap_or_else(|| host.clone()));
+    startup.scheme = text(service(entry)?, KitKey::SCHEME.as_str())?;
     startup.listens.push((host.clone(), port));
     if let Some(admin) = entry.get(ServerKitKey::ADMIN_PORT.as_str()) {
         let admin = admin.as_u64().and_then(|port| u16::try_from(port).ok()).context("admin_port is no port")?;
@@ -143,6 +162,7 @@ fn site(config: &Value, local: &Path) -> Result<Startup> {
     startup.name =
         optional(client, KitKey::AUTH_IDENTITY.as_str()).or_else(|| optional(client, ClientKitKey::FQSN.as_str()));
     let (host, port) = target(&text(service(entry)?, KitKey::TARGET.as_str())?)?;
+    startup.server_identity = Some(text(entry, KitKey::IDENTITY.as_str())?);
     let direct = Uplink {
         fqcn: Fqcn::SERVER.as_str().to_owned(),
         identity: Some(text(entry, KitKey::IDENTITY.as_str())?),
@@ -169,14 +189,18 @@ fn relay(config: &Value, local: &Path) -> Result<Startup> {
         None => text(config, RelayKitKey::IDENTITY.as_str())?,
     });
     startup.identities = identities(config);
+    startup.server_identity = Some(text(config, RelayKitKey::SERVER_IDENTITY.as_str())?);
     let uplink = uplink(config.get(RelayKitKey::CONNECT_TO.as_str()).context("there is no connect_to in it")?)?;
     startup.security = uplink.security;
     startup.uplink = Some(uplink);
     let path = local.join(CommConfigFile::COMM_CONFIG.as_str());
     let comm =
         json(&path)?.with_context(|| format!("{} is missing, it says where the relay listens", path.display()))?;
-    let resources =
-        comm.get(CommConfigKey::INTERNAL.as_str()).and_then(|internal| internal.get(CommConfigKey::RESOURCES.as_str()));
+    let internal = comm.get(CommConfigKey::INTERNAL.as_str());
+    if let Some(scheme) = internal.and_then(|internal| optional(internal, CommConfigKey::SCHEME.as_str())) {
+        startup.scheme = scheme;
+    }
+    let resources = internal.and_then(|internal| internal.get(CommConfigKey::RESOURCES.as_str()));
     let place = resources.and_then(|resources| {
         let port = resources.get(CommConfigKey::PORT.as_str())?.as_u64().and_then(|port| u16::try_from(port).ok())?;
         Some((optional(resources, CommConfigKey::HOST.as_str())?, port))

@@ -1,0 +1,119 @@
+//! One role of a federation as a process: server, relay or site, from its kit.
+//!
+//! Each prints one JSON object a line on standard output about what happens, and ends on SIGTERM, SIGINT or the end of
+//! its standard input, after saying goodbye.
+
+mod digits;
+pub(crate) mod relay;
+pub(crate) mod server;
+pub(crate) mod site;
+
+pub(crate) use digits::train as train_site;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use fedcell_auth::CommonName;
+use fedcell_auth::challenge::ClientParty;
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::proto::address::Fqcn;
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, CellBuilder};
+use fedcell_client::Config;
+use fedcell_protocol_defs::config::KitFile;
+
+use crate::doctor::startup::{Role, Startup};
+use crate::exit::{Failure, Kind};
+
+const KIT: &str = "kit";
+const JOB: &str = "job";
+const WORKSPACE: &str = "workspace";
+
+/// The option that every role has.
+fn kit_argument() -> Arg {
+    Arg::new(KIT)
+        .long(KIT)
+        .value_name("DIR")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("Startup kit, as fedcell or nvflare has provisioned it")
+}
+
+/// The options of the roles that work on a job.
+fn job_arguments(command: Command, workspace: &'static str) -> Command {
+    let command = command
+        .arg(kit_argument())
+        .arg(Arg::new(JOB).long(JOB).value_name("UUID").required(true).help("Id of the job, the same for all"))
+        .arg(
+            Arg::new(WORKSPACE)
+                .long(WORKSPACE)
+                .value_name("DIR")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help(workspace),
+        );
+    digits::arguments(command)
+}
+
+/// Reads the kit that is named, which must be one for this role.
+fn kit(arguments: &ArgMatches, role: Role) -> Result<Startup, Failure> {
+    let path = arguments.get_one::<PathBuf>(KIT).cloned().unwrap_or_default();
+    let startup = Startup::read(&path).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    if startup.role != role {
+        let (found, wanted) = (startup.role.name(), role.name());
+        let text = format!("{} is a kit of {found}, this command needs one of {wanted}", path.display());
+        return Err(Failure::text(Kind::Configuration, text));
+    }
+    Ok(startup)
+}
+
+/// A cell of the role's name and protection, which dials what the kit says, if anything.
+fn builder(startup: &Startup) -> Result<CellBuilder, Failure> {
+    let name = startup.name.as_deref().unwrap_or_default();
+    let fqcn = match &startup.uplink {
+        None => Fqcn::SERVER.as_str().to_owned(),
+        Some(uplink) if uplink.fqcn == Fqcn::SERVER.as_str() => name.to_owned(),
+        Some(uplink) => format!("{}.{name}", uplink.fqcn),
+    };
+    let mut builder = Cell::builder(&fqcn).security(startup.security);
+    for (address, identity) in &startup.identities {
+        builder = builder.identity(address, identity);
+    }
+    if let Some(uplink) = &startup.uplink {
+        if let Some(identity) = &uplink.identity {
+            builder = builder.identity(&uplink.fqcn, identity);
+        }
+        builder = if uplink.fqcn == Fqcn::SERVER.as_str() {
+            builder.root_url(uplink.url())
+        } else {
+            builder.parent_url_with(uplink.url(), uplink.security)
+        };
+    }
+    if startup.security != SecurityMode::Clear {
+        let credentials = Credentials::from_kit(&startup.folder).map_err(|error| {
+            Failure::new(Kind::Configuration, error).context("the certificates of the kit cannot be used")
+        })?;
+        builder = builder.credentials(credentials);
+    }
+    Ok(builder)
+}
+
+/// What a participant that registers is told: its name, its project, and what the challenge needs.
+fn client_config(startup: &Startup) -> Result<Config, Failure> {
+    let wrong = |text: String| Failure::text(Kind::Configuration, text);
+    let name = startup.name.as_deref().unwrap_or_default();
+    let name = CommonName::parse(name).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let project = startup.project.clone().ok_or_else(|| wrong("the kit does not name its project".to_owned()))?;
+    let server =
+        startup.server_identity.as_deref().ok_or_else(|| wrong("the kit does not name its server".to_owned()))?;
+    let server = CommonName::parse(server).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
+    let identity = Identity::load(&file(KitFile::CLIENT_CERT), &file(KitFile::CLIENT_PRIVATE_KEY))
+        .map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let root =
+        ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let party =
+        ClientParty::new(Arc::new(identity), root, server).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    Ok(Config::new(name, project).with_party(party))
+}

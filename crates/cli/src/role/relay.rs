@@ -1,0 +1,75 @@
+//! `fedcell relay`: joins sites to the server that cannot, or shall not, reach it themselves.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command};
+use fedcell_cell::proto::filter::Place;
+use fedcell_cell::proto::transit::{CheckCredential, Checker, SignatureCheck};
+use fedcell_client::Communicator;
+use fedcell_protocol_defs::cell::Wildcard;
+use fedcell_protocol_defs::federation::ClientType;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::doctor::startup::Role;
+use crate::exit::{Failure, Kind};
+use crate::{print, stop};
+
+/// Name of the command.
+pub(crate) const NAME: &str = "relay";
+
+const LISTEN: &str = "listen";
+
+pub(crate) fn command() -> Command {
+    Command::new(NAME)
+        .about("Run a relay between sites and their server")
+        .long_about(
+            "Run a relay between sites and their server.\n\nRegisters with the certificate of its kit and forwards what \
+             bears a token of the server. Prints one JSON object a line.",
+        )
+        .arg(super::kit_argument())
+        .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
+}
+
+/// Runs the relay until it is asked to end.
+///
+/// # Errors
+///
+/// [`Failure`] if it cannot start, or the server does not take it.
+pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let startup = super::kit(arguments, Role::Relay)?;
+    let Some((_, port)) = startup.listens.first() else {
+        return Err(Failure::text(Kind::Configuration, "the kit does not say where the relay listens"));
+    };
+    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
+    let url = format!("{}://{address}:{port}", startup.scheme);
+    let mut config = super::client_config(&startup)?;
+    config.client_type = ClientType::RELAY;
+    let communicator = Communicator::new(config);
+    let cell =
+        super::builder(&startup)?.listen_internal_with(&url, startup.security).backbone_generation(1).start().await?;
+    communicator.set_cell(cell.clone());
+    let abort = CancellationToken::new();
+    let life = async {
+        communicator.register(&abort).await.map_err(|error| Failure::new(Kind::Network, error))?;
+        // From now on it knows the server's key, and forwards nothing that the server would drop.
+        if let Some(verifier) = communicator.verifier() {
+            let any = Wildcard::ANY.as_str();
+            let check = CheckCredential::new(Checker::Relay, Arc::new(SignatureCheck::new(verifier)));
+            cell.filter(Place::Incoming, any, any, check);
+        }
+        print::json(&json!({
+            "event": "ready", "fqcn": cell.address().as_str(), "url": url, "pid": std::process::id(),
+        }))?;
+        core::future::pending::<Result<(), Failure>>().await
+    };
+    let outcome = tokio::select! {
+        outcome = life => outcome,
+        reason = stop::requested() => reason.map(|reason| tracing::info!(reason, "stopping")),
+        () = cell.ended() => Err(Failure::text(Kind::Network, "the cell of the relay has ended")),
+    };
+    abort.cancel();
+    _ = tokio::time::timeout(Duration::from_secs(5), cell.shutdown()).await;
+    outcome
+}

@@ -1,0 +1,232 @@
+//! `fedcell server`: registration and one training job.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::Cell;
+use fedcell_cell::proto::address::Fqcn;
+use fedcell_cell::security::SecurityMode;
+use fedcell_durable::Files;
+use fedcell_protocol_defs::config::{KitFile, Scheme};
+use fedcell_server::membership::{MembershipEvent, MembershipService, Registrar, RegistrarConfig, ServerKeys};
+use fedcell_server::run::final_model_file;
+use fedcell_server::tasks::TaskService;
+use fedcell_server::{Model, Run, RunConfig, RunEvent};
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::digits::Digits;
+use super::{JOB, WORKSPACE};
+use crate::doctor::startup::Role;
+use crate::exit::{Failure, Kind};
+use crate::learning::digits::Image;
+use crate::learning::network::Network;
+use crate::{print, stop};
+
+/// Name of the command.
+pub(crate) const NAME: &str = "server";
+
+const ROUNDS: &str = "rounds";
+const MIN_SITES: &str = "min-sites";
+const LISTEN: &str = "listen";
+
+/// How long the server waits at the end until every site has asked and left.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// How soon a site that has nothing to do asks again.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(crate) fn command() -> Command {
+    let command = Command::new(NAME).about("Run the server of a project and one training job").long_about(
+        "Run the server of a project and one training job.\n\nSites register with their certificates; the job trains a \
+         network that reads digits by federated averaging, and ends when its rounds are over. A server that is started \
+         again with its workspace goes on where it was. Prints one JSON object a line.",
+    );
+    super::job_arguments(command, "Where the journal of the job and its models are")
+        .arg(
+            Arg::new(ROUNDS)
+                .long(ROUNDS)
+                .value_name("N")
+                .default_value("20")
+                .value_parser(value_parser!(u32).range(1..=1000))
+                .help("Rounds"),
+        )
+        .arg(
+            Arg::new(MIN_SITES)
+                .long(MIN_SITES)
+                .value_name("N")
+                .default_value("0")
+                .value_parser(value_parser!(u16))
+                .help("Fewest results of a round, 10 s after which it ends; 0 is all"),
+        )
+        .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
+}
+
+/// Runs the server until the job has ended.
+///
+/// # Errors
+///
+/// [`Failure`] if it cannot start, or the job fails.
+pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let startup = super::kit(arguments, Role::Server)?;
+    let digits = Digits::read(arguments);
+    let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
+    let workspace = arguments.get_one::<PathBuf>(WORKSPACE).cloned().unwrap_or_default();
+    let Some((_, port)) = startup.listens.first() else {
+        return Err(Failure::text(Kind::Configuration, "the kit does not say where the server listens"));
+    };
+    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
+    let url = format!("{}://{address}:{port}", startup.scheme);
+    let internal = format!("{}://127.0.0.1:0", Scheme::TCP.as_str());
+    let root = super::builder(&startup)?.root_url(&url).listen_internal(&internal).start().await?;
+    root.ready().await;
+
+    let project = startup.project.clone().unwrap_or_default();
+    let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
+    let configuration = |error: anyhow::Error| Failure::new(Kind::Configuration, error);
+    let identity = Identity::load(&file(KitFile::SERVER_CERT), &file(KitFile::SERVER_PRIVATE_KEY));
+    let keys = ServerKeys {
+        identity: Arc::new(identity.map_err(|error| configuration(error.into()))?),
+        root: ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| configuration(error.into()))?,
+    };
+    let registrar =
+        Registrar::new(RegistrarConfig::new(project), Some(keys)).map_err(|error| configuration(error.into()))?;
+    let members = MembershipService::new(registrar);
+    let events = members.events();
+    members.attach(&root).map_err(|error| configuration(error.into()))?;
+
+    let job_cell = start_job_cell(&root, &job).await?;
+    members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
+    let mut config = RunConfig::new(&job, digits.site_names(), arguments.get_one(ROUNDS).copied().unwrap_or(20));
+    config.round.min_responses = usize::from(arguments.get_one::<u16>(MIN_SITES).copied().unwrap_or_default());
+    config.ask_again = ASK_AGAIN;
+    let initial = Network::new(digits.seed).to_model().map_err(Failure::local)?;
+    let storage = Files::at(&workspace).map_err(|error| configuration(error.into()))?;
+    let run = Run::open(config, initial, storage, Instant::now()).map_err(|error| configuration(error.into()))?;
+    let held_out = digits.split().held_out;
+    report_start(&url, &run, &held_out)?;
+    let (tasks, reports) = TaskService::new(&job, run);
+    tasks.attach(&job_cell, &members);
+
+    let outcome = tokio::select! {
+        outcome = serve(&tasks, reports, events, &held_out) => outcome,
+        reason = stop::requested() => reason.map(|reason| tracing::info!(reason, "stopping")).map(|()| false),
+        () = root.ended() => Err(Failure::text(Kind::Network, "the cell of the server has ended")),
+    };
+    let outcome = match outcome {
+        Ok(true) => {
+            print::json(&json!({"event": "model", "path": workspace.join(final_model_file())}))?;
+            farewell(&members, &digits).await;
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    job_cell.shutdown().await;
+    root.shutdown().await;
+    outcome
+}
+
+/// The cell of the job, on the loopback listener of the server as the reference has it.
+async fn start_job_cell(root: &Cell, job: &str) -> Result<Cell, Failure> {
+    let inner = root.connectors().into_iter().filter(|connector| connector.security == SecurityMode::Clear);
+    let Some(url) = inner.filter_map(|connector| connector.bound.map(|_| connector.url)).next() else {
+        return Err(Failure::text(Kind::Local, "the server has no listener for its jobs"));
+    };
+    let name = format!("{}.{job}", Fqcn::SERVER);
+    let cell = Cell::builder(name).security(SecurityMode::Clear).parent_url(&url).start().await?;
+    cell.ready().await;
+    Ok(cell)
+}
+
+fn report_start(url: &str, run: &Run, held_out: &[Image]) -> Result<(), Failure> {
+    let accuracy = evaluation(run.model(), held_out)?;
+    let round = run.round().map(|(round, _)| round);
+    print::json(&json!({
+        "event": "ready", "url": url, "pid": std::process::id(), "round": round, "accuracy": accuracy.0,
+        "loss": accuracy.1,
+    }))
+}
+
+fn evaluation(model: &Model, held_out: &[Image]) -> Result<(f64, f64), Failure> {
+    let evaluation = Network::from_model(model).map_err(Failure::local)?.evaluate(held_out);
+    Ok((evaluation.accuracy, evaluation.loss))
+}
+
+/// Reports what happens until the job has ended. Whether it ended as it should.
+async fn serve(
+    tasks: &TaskService<Run>,
+    mut reports: tokio::sync::broadcast::Receiver<RunEvent>,
+    mut members: tokio::sync::broadcast::Receiver<MembershipEvent>,
+    held_out: &[Image],
+) -> Result<bool, Failure> {
+    loop {
+        tokio::select! {
+            biased;
+            event = reports.recv() => match event {
+                Ok(RunEvent::RoundClosed { round, counted, .. }) => {
+                    let model = tasks.with(|run, _| Ok(run.model().clone())).map_err(Failure::local)?;
+                    let (accuracy, loss) = evaluation(&model, held_out)?;
+                    print::json(&json!({
+                        "event": "round", "round": round, "counted": counted, "accuracy": accuracy, "loss": loss,
+                    }))?;
+                }
+                Ok(RunEvent::Counted { round, site, weight }) => {
+                    print::json(&json!({"event": "counted", "round": round, "site": site, "weight": weight}))?;
+                }
+                Ok(RunEvent::Refused { round, site, reason }) => {
+                    print::json(&json!({"event": "refused", "round": round, "site": site, "reason": reason}))?;
+                }
+                Ok(RunEvent::Ended { reason }) => {
+                    print::json(&json!({"event": "ended", "reason": format!("{reason:?}")}))?;
+                    tasks.ended().await.map_err(Failure::local)?;
+                    return Ok(true);
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(false),
+            },
+            event = members.recv() => if let Ok(event) = event {
+                report_member(&event)?;
+            },
+            outcome = tasks.ended() => {
+                outcome.map_err(Failure::local)?;
+                // The reports of the end are in the queue still; a resumed run that was over has none.
+                if reports.is_empty() {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+}
+
+fn report_member(event: &MembershipEvent) -> Result<(), Failure> {
+    let (what, name) = match event {
+        MembershipEvent::Joined { name } => ("joined", name),
+        MembershipEvent::Left { name } => ("left", name),
+        MembershipEvent::Dead { name } => ("dead", name),
+        MembershipEvent::Revived { name } => ("revived", name),
+        _ => return Ok(()),
+    };
+    print::json(&json!({"event": what, "name": name}))
+}
+
+/// Waits until the sites that are here have been told that it is over, and have left.
+async fn farewell(members: &MembershipService, digits: &Digits) {
+    let sites: BTreeSet<String> = digits.site_names().into_iter().collect();
+    let all_left = async {
+        let mut events = members.events();
+        while members.with(|registrar| registrar.sites().any(|member| sites.contains(&member.name))) {
+            tokio::select! {
+                event = events.recv() => if event.is_err() { return },
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+    };
+    // A site that is away learns it when it asks another time.
+    _ = tokio::time::timeout(FAREWELL, all_left).await;
+}
