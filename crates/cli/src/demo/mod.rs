@@ -53,7 +53,7 @@ pub(crate) fn command() -> Command {
         .long_about(
             "Run a whole federation on this machine and train a model.\n\nMakes certificates in a temporary folder, starts \
              a server, relays and sites as processes that talk over TLS, and trains a network that reads handwritten \
-             digits on their uneven shares of 1437 images. The first site reaches the server directly, the others through \
+             digits on their uneven shares of 1442 images. The first site reaches the server directly, the others through \
              relays. Leaves the model, the curve and the logs in the output folder. Ctrl-C ends everything.",
         )
         .arg(number(SITES, "4", "Sites").value_parser(value_parser!(u16).range(1..=50)))
@@ -312,7 +312,11 @@ impl Demo {
                 while self.progress.sites.values().any(|site| site.state != "done") {
                     match said.recv().await {
                         Some(Said::Line { name, line }) => self.progress.site(&name, &line),
-                        Some(Said::Ended { .. }) => {}
+                        Some(Said::Ended { name, .. }) => {
+                            if let Some(site) = self.progress.sites.get_mut(&name) {
+                                site.state = "done".to_owned();
+                            }
+                        }
                         None => return,
                     }
                 }

@@ -140,7 +140,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
                 }
             }
             Err(error) => {
-                checks.push(Check::error("config", format!("{error:#}"), "take the kit as it was provisioned"))
+                checks.push(Check::error("config", format!("{error:#}"), "take the kit as it was provisioned"));
             }
         },
         (None, Some(root), Some(certificate), Some(key)) => {

@@ -97,7 +97,11 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         }))?;
         let jobs = OneJob { id: job.clone(), stop: stop.clone() };
         tokio::select! {
-            ended = task_loop.run(&stop) => ended.map_err(Failure::local),
+            ended = task_loop.run(&stop) => match ended {
+                // The reports of the last moment are not waited for.
+                Ok(()) if !stop.is_cancelled() => print::json(&json!({"event": "ended"})),
+                ended => ended.map_err(Failure::local),
+            },
             ended = communicator.heartbeats(&jobs, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
             failed = report(events) => failed,
         }
@@ -129,7 +133,6 @@ async fn report(mut events: tokio::sync::broadcast::Receiver<LoopEvent>) -> Resu
             }
             Ok(LoopEvent::Acknowledged { id, bytes }) => json!({"event": "acknowledged", "task": id, "bytes": bytes}),
             Ok(LoopEvent::Waiting { reason }) => json!({"event": "waiting", "reason": reason}),
-            Ok(LoopEvent::Ended) => json!({"event": "ended"}),
             Ok(_) | Err(RecvError::Lagged(_)) => continue,
             // The loop itself says how it ended.
             Err(RecvError::Closed) => return core::future::pending().await,
