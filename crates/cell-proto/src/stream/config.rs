@@ -20,7 +20,7 @@ pub struct StreamConfig {
     /// How long the acknowledgement of a reliable stream of one chunk may wait for others, if its sender takes several in
     /// one message, as those of this implementation do. Zero: not at all. 5 ms.
     pub ack_delay: Duration,
-    /// Least number of bytes that a sender keeps on their way; see [`Pace`](super::Pace). 2 MiB.
+    /// Least number of bytes that a sender keeps on their way, where the path holds less than that. 2 MiB.
     pub least_in_flight: u64,
     /// Time without new acknowledgements until a sender gives up; `streaming_ack_progress_timeout`, 60 s.
     pub ack_progress_timeout: Duration,
