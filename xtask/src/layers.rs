@@ -63,6 +63,7 @@ const LAYERS: &[Layer] = &[
             "bytes",
             "rustls",
             "tokio-rustls",
+            "socket2",
             "tracing",
             "metrics",
             "tonic",

@@ -113,6 +113,13 @@ impl FrameDecoder {
         Ok(Some(Frame { prefix, headers, payload: bytes }))
     }
 
+    /// How many bytes of the frame whose prefix has been read are still to come, given that `buffered` are waiting already.
+    /// 0 if no prefix has been read.
+    #[must_use]
+    pub fn missing(&self, buffered: usize) -> usize {
+        self.pending.map_or(0, |prefix| usize::try_from(prefix.length).unwrap_or(usize::MAX)).saturating_sub(buffered)
+    }
+
     /// How many bytes to make room for before the next read, given that `buffered` are waiting already: what is missing
     /// of the frame, but at most as much as has come of it, and `least` at the least. So the buffer grows with what the
     /// peer has sent, by doubling, and not with what it has stated.

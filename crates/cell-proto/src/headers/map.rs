@@ -54,7 +54,7 @@ struct Entry {
 }
 
 /// Headers that a cell writes for a message of its own, and their bytes; a few more each.
-const OWN_HEADERS: (usize, usize) = (20, 480);
+const OWN_HEADERS: (usize, usize) = (32, 768);
 
 /// Room for what a cell appends to the route of a message, and for what else it changes in one that it passes on.
 const APPENDED: usize = 160;

@@ -16,8 +16,8 @@ use super::sealing::SealWork;
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::{Place, Verdict};
 use crate::frame::FrameError;
-use crate::headers::{HeaderValue, Known, RawValue};
-use crate::message::{Message, ReplyHead, RequestHead, ReturnHead};
+use crate::headers::{HeaderMap, HeaderValue, Known, RawValue};
+use crate::message::{Message, Payload, ReplyHead, RequestHead, ReturnHead};
 use crate::request::{Body, Failure, Outgoing, Refused, Reply, RequestId, TargetMessage, bulk};
 use crate::route::{Hop, MessageFacts, Unreachable, next_hop};
 use crate::stats::CategoryId;
@@ -74,6 +74,20 @@ impl Exchange {
         }
         self.settle(now);
         failed
+    }
+
+    /// Sends one message that is not needed any more, and expects no reply. One that has to be sealed first counts as sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it was not sent.
+    pub fn fire_one(&mut self, now: UnixTime, target: &FqcnBuf, message: Outgoing) -> Result<(), Failure> {
+        let Outgoing { channel, topic, headers, body, secure, optional, .. } = message;
+        let encoding = body.encoding();
+        let about = About { channel: &channel, topic: &topic, encoding, secure, optional };
+        let sent = self.post(now, target, &about, headers, body.into_payload(), None);
+        self.settle(now);
+        sent
     }
 
     /// Sends each target a message of its own and expects no reply; see [`fire`](Self::fire).
@@ -220,19 +234,34 @@ impl Exchange {
         request: &Outgoing,
         id: Option<&RequestId>,
     ) -> Result<(), Failure> {
+        let Outgoing { channel, topic, headers, body, secure, optional, .. } = request;
+        let encoding = body.encoding();
+        let about = About { channel, topic, encoding, secure: *secure, optional: *optional };
+        self.post(now, target, &about, headers.clone(), body.payload().clone(), id)
+    }
+
+    fn post(
+        &mut self,
+        now: UnixTime,
+        target: &FqcnBuf,
+        about: &About<'_>,
+        headers: HeaderMap,
+        payload: Payload,
+        id: Option<&RequestId>,
+    ) -> Result<(), Failure> {
         let me = self.config.address().clone();
         let mut next = self.route(target.as_fqcn(), &MessageFacts::FRESH)?;
         let head = RequestHead {
             origin: me.as_fqcn(),
             destination: target.as_fqcn(),
             next_hop: next.as_fqcn(),
-            channel: &request.channel,
-            topic: &request.topic,
+            channel: about.channel,
+            topic: about.topic,
             request_id: id.map(RequestId::as_str),
-            is_secure: request.secure,
-            is_optional: request.optional,
+            is_secure: about.secure,
+            is_optional: about.optional,
         };
-        let mut message = Message::request(request.headers.clone(), &head, request.body.payload().clone(), now);
+        let mut message = Message::request(headers, &head, payload, now);
         let verdict = self.run_filters(now, Place::OutgoingRequest, None, Some(next.as_fqcn()), &mut message);
         if let Verdict::Refuse(reply) = verdict {
             let reason = reply.error().unwrap_or_default().into();
@@ -249,8 +278,8 @@ impl Exchange {
         {
             message.headers.insert(HeaderKey::CONN_URL, url.as_str());
         }
-        let label = self.label(REQ, &request.channel, &request.topic);
-        self.dispatch(now, target, next, message, request.body.encoding(), label, id)
+        let label = self.label(REQ, about.channel, about.topic);
+        self.dispatch(now, target, next, message, about.encoding, label, id)
     }
 
     /// Has the payload sealed if it must be, and sends the message otherwise.
@@ -454,7 +483,7 @@ impl Reply {
 }
 
 /// Writes code and text of a reply into headers.
-fn set_outcome(headers: &mut crate::headers::HeaderMap, reply: &Reply) {
+fn set_outcome(headers: &mut HeaderMap, reply: &Reply) {
     headers.set(Known::ReturnCode, reply.code().as_str());
     if let Some(error) = reply.error() {
         headers.set(Known::Error, error);
@@ -472,4 +501,13 @@ fn distinct(targets: &[FqcnBuf]) -> impl Iterator<Item = &FqcnBuf> {
         .enumerate()
         .filter(|(at, target)| !targets.iter().take(*at).any(|seen| seen == *target))
         .map(|(_, t)| t)
+}
+
+/// What a request of this cell says about itself, apart from its parts.
+struct About<'a> {
+    channel: &'a str,
+    topic: &'a str,
+    encoding: PayloadEncoding<'static>,
+    secure: bool,
+    optional: bool,
 }

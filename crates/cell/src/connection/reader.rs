@@ -11,6 +11,10 @@ use crate::driver::ReadHalf;
 /// busy connection needs few calls.
 const READ_SIZES: (usize, usize) = (4 * 1024, 256 * 1024);
 
+/// Frames of known peers from this size on are read into a buffer of their own, so that they are not copied and nothing
+/// else stays with them in memory; beyond the second size memory follows what has come. Chunks of streams lie between.
+const LARGE_FRAMES: (usize, usize) = (128 * 1024, 1024 * 1024 + 128 * 1024);
+
 /// Frames handed over at once; more wait in the buffer, so that other work of the endpoint gets its turn.
 const BATCH_FRAMES: usize = 256;
 
@@ -71,6 +75,7 @@ pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameL
     let mut frames = Vec::new();
     let mut read_size = READ_SIZES.0;
     let mut is_admitted = false;
+    let mut was_large = false;
     loop {
         let mut failure = None;
         // Until the peer is admitted the limit may change with every frame.
@@ -108,8 +113,19 @@ pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameL
             tokio::task::yield_now().await;
             continue;
         }
-        let want = decoder.room_wanted(buffer.len(), read_size);
-        match reading.read(&mut buffer, want).await {
+        let missing = decoder.missing(buffer.len());
+        let is_large = is_admitted && missing >= LARGE_FRAMES.0 && missing <= LARGE_FRAMES.1;
+        let want = if is_large {
+            missing
+        } else if core::mem::take(&mut was_large) {
+            // Another such frame may follow, of which only the beginning is to come here.
+            READ_SIZES.0
+        } else {
+            decoder.room_wanted(buffer.len(), read_size)
+        };
+        was_large |= is_large;
+        let most = if is_large { missing } else { usize::MAX };
+        match reading.read(&mut buffer, want, most).await {
             Ok(0) if buffer.is_empty() => return End::Finished,
             Ok(0) => return End::Truncated,
             Ok(count) if count >= read_size => read_size = (read_size * 2).min(READ_SIZES.1),

@@ -12,7 +12,7 @@ use super::admission::{Admission, Slot};
 use super::facts::{Facts, Side};
 use super::memory::MemoryListener;
 use super::stream::{Link, shown};
-use super::tcp::TcpListener;
+use super::tcp::{TcpListener, tune};
 use super::transport::TransportKind;
 use crate::security::{SecurityMode, TlsServer};
 
@@ -93,7 +93,7 @@ where
             url: context.url.clone(),
             admin_listener: context.admin_listener,
         };
-        if let Err(error) = stream.set_nodelay(true) {
+        if let Err(error) = tune(&stream) {
             tracing::debug!(peer = %address, %error, "the peer was gone before it was greeted");
             continue;
         }

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -54,17 +54,18 @@ pub(crate) enum ReadHalf {
 }
 
 impl ReadHalf {
-    /// Waits for bytes and appends them to `buffer`, after making room for `want` more.
+    /// Waits for bytes and appends them to `buffer`, after making room for `want` more; no more than `most`.
     ///
     /// Returns how many there were; 0 is the end of the stream. While it waits with nothing in `buffer`, the buffer has
     /// little memory: thousands of idle connections cost little. Dropping the future loses no bytes.
-    pub(crate) async fn read(&mut self, buffer: &mut BytesMut, want: usize) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut BytesMut, want: usize, most: usize) -> io::Result<usize> {
         poll_fn(|context| {
             buffer.reserve(want);
+            let room = &mut (&mut *buffer).limit(most);
             let read = match self {
-                Self::Clear(half) => poll_read_buf(Pin::new(half), context, buffer),
-                Self::Protected(half) => poll_read_buf(Pin::new(half), context, buffer),
-                Self::Memory(half) => poll_read_buf(Pin::new(half), context, buffer),
+                Self::Clear(half) => poll_read_buf(Pin::new(half), context, room),
+                Self::Protected(half) => poll_read_buf(Pin::new(half), context, room),
+                Self::Memory(half) => poll_read_buf(Pin::new(half), context, room),
             };
             if read.is_pending() && buffer.is_empty() && buffer.capacity() > IDLE_CAPACITY {
                 *buffer = BytesMut::new();

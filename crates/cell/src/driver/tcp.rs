@@ -8,6 +8,11 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 /// Connections that the system completes for us while we are busy. It caps the number itself.
 const BACKLOG: u32 = 4096;
 
+/// Bytes that the system takes from us beyond what it has sent. More only makes small frames wait: by itself the system
+/// takes megabytes.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 256 * 1024;
+
 /// A bound TCP port.
 #[derive(Debug)]
 pub(crate) struct TcpListener {
@@ -53,13 +58,22 @@ pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     for address in resolve(host, port).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => {
-                stream.set_nodelay(true)?;
+                tune(&stream)?;
                 return Ok(stream);
             }
             Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+/// Small frames leave at once, and do not wait behind more of others than keeps the connection busy.
+pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "the system does not bound what waits to be sent");
+    }
+    stream.set_nodelay(true)
 }
 
 async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -153,10 +153,9 @@ impl Core {
             };
             let Some(transmit) = desk.poll_transmit(now, has_room) else { break };
             has_sent = true;
-            let target = core::slice::from_ref(&transmit.target);
-            let failed = self.node.exchange_mut().fire(now, target, &transmit.message);
-            if let Some((_, failure)) = failed.first() {
-                self.desk.handle_unsent(transmit.source, failure);
+            let sent = self.node.exchange_mut().fire_one(now, &transmit.target, transmit.message);
+            if let Err(failure) = sent {
+                self.desk.handle_unsent(transmit.source, &failure);
             }
             // Each chunk is queued before the next is asked for: only so is it known whether there is room.
             while let Some(transmit) = self.node.poll_transmit() {

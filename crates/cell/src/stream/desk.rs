@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::blobs::{BlobLimits, Blobs, Collecting};
 use super::calls::{Answered, Calls, NewCall, Remains};
-use super::head::message_of;
+use super::head::reply_of;
 use super::inlet::Inlet;
 use super::outlet::Outlet;
 use super::reader::Source;
@@ -323,7 +323,7 @@ impl Desk {
             };
             let id = id.clone();
             let remains = if Calls::wants_whole(found) {
-                let (remains, answered) = self.calls.answer(&id, message_of(&head, payload));
+                let (remains, answered) = self.calls.answer(&id, reply_of(head, payload));
                 self.effects.answered.extend(answered);
                 remains
             } else {
@@ -426,7 +426,7 @@ impl Desk {
             },
             Some(Incoming::Reply { call, head, blob }) => {
                 let (remains, answered) = match self.blobs.finish(blob) {
-                    Ok(payload) => self.calls.answer(&call, message_of(&head, payload)),
+                    Ok(payload) => self.calls.answer(&call, reply_of(head, payload)),
                     Err(error) => {
                         let target = head.origin().to_owned();
                         self.calls.fail(&call, RequestError::Stream { target, error })

@@ -15,3 +15,13 @@ pub(crate) fn message_of(head: &StreamHead, payload: Payload) -> Message {
     }
     Message { headers, payload }
 }
+
+/// The same for a reply, whose channel and topic are nobody's concern.
+pub(super) fn reply_of(head: StreamHead, payload: Payload) -> Message {
+    let encoding = head.encoding().map(|encoding| encoding.as_str().to_owned());
+    let (_, mut headers) = head.into_parts();
+    if let Some(encoding) = encoding {
+        headers.insert(HeaderKey::PAYLOAD_ENCODING, encoding.as_str());
+    }
+    Message { headers, payload }
+}

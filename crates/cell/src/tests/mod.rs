@@ -4,6 +4,7 @@
 mod descriptors;
 mod downloads;
 mod exchange;
+mod files;
 mod hostile;
 mod protected;
 mod streams;
