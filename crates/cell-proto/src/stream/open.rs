@@ -3,10 +3,12 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use fedcell_protocol_defs::cell::PayloadEncoding;
+use fedcell_protocol_defs::cell::{HeaderKey as CellKey, PayloadEncoding};
+use fedcell_protocol_defs::stream::{Channel, HeaderKey, Topic};
 
 use crate::address::FqcnBuf;
 use crate::headers::HeaderMap;
+use crate::message::Message;
 use crate::request::{Outgoing, RequestId};
 
 /// An outgoing stream. Unique in the process that gave the first number; with the origin, unique in the network.
@@ -177,6 +179,26 @@ pub(super) enum Source {
 }
 
 impl TransmitSource {
+    /// What a message of this cell belongs to that came back from its connection; none if it is no chunk.
+    #[must_use]
+    pub fn of_message(message: &Message) -> Option<Self> {
+        let headers = &message.headers;
+        let is = |key: CellKey<'_>, expected: &str| headers.text(key).ok().flatten() == Some(expected);
+        if !is(CellKey::CHANNEL, Channel::STREAM.as_str()) || !is(CellKey::TOPIC, Topic::DATA.as_str()) {
+            return None;
+        }
+        let integer = |key: HeaderKey<'_>| headers.integer(key).ok().flatten();
+        let stream = StreamId(integer(HeaderKey::STREAM_ID)?);
+        let sequence = u64::try_from(integer(HeaderKey::SEQUENCE)?).ok()?;
+        Some(Self(Source::Chunk { stream, sequence }))
+    }
+
+    /// Whether it is the first chunk of a stream.
+    #[must_use]
+    pub const fn is_first(self) -> bool {
+        matches!(self.0, Source::Chunk { sequence: 0, .. })
+    }
+
     /// The stream whose chunk it is; none for acknowledgements and errors.
     #[must_use]
     pub const fn stream(self) -> Option<StreamId> {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::link::CloseReason;
 use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, IncomingRequest, Node, Transmit};
 use fedcell_cell_proto::request::RequestId;
-use fedcell_cell_proto::stream::undeliverable;
-use fedcell_protocol_defs::stream::Channel;
+use fedcell_cell_proto::stream::{TransmitSource, undeliverable};
+use fedcell_protocol_defs::stream::{Channel, HeaderKey};
 use tokio::sync::{Notify, Semaphore};
 
 use super::RequestLane;
@@ -80,6 +81,7 @@ impl Effects {
 
 /// Under the lock.
 pub(crate) struct Core {
+    me: FqcnBuf,
     pub(crate) node: Node,
     /// The streams, beside the node: what they send goes by the node's exchange.
     pub(crate) desk: Desk,
@@ -100,6 +102,7 @@ pub(crate) struct Core {
 impl Core {
     pub(super) fn new(node: Node, desk: Desk, handlers: Arc<Handlers>, limits: &Limits) -> Self {
         Self {
+            me: node.exchange().address().to_owned(),
             node,
             desk,
             handlers,
@@ -153,6 +156,9 @@ impl Core {
             };
             let Some(transmit) = desk.poll_transmit(now, has_room) else { break };
             has_sent = true;
+            if transmit.source.is_first() {
+                self.note_stream(&transmit.message.headers);
+            }
             let sent = self.node.exchange_mut().fire_one(now, &transmit.target, transmit.message);
             if let Err(failure) = sent {
                 self.desk.handle_unsent(transmit.source, &failure);
@@ -164,6 +170,27 @@ impl Core {
         }
         self.desk.drain(now, None, &self.handlers);
         has_sent
+    }
+
+    /// Counts a stream of this cell.
+    fn note_stream(&mut self, headers: &HeaderMap) {
+        let text = |key: HeaderKey<'_>| headers.text(key).ok().flatten();
+        let kind = if text(HeaderKey::FILE_NAME).is_some() {
+            "file"
+        } else if text(HeaderKey::PAYLOAD_ENCODING).is_some() {
+            "blob"
+        } else {
+            "byte"
+        };
+        let size = headers.integer(HeaderKey::SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
+        let (channel, topic) = (text(HeaderKey::CHANNEL), text(HeaderKey::TOPIC));
+        self.node.exchange_mut().stats_mut().note_stream_sent(
+            self.me.as_str(),
+            kind,
+            channel.unwrap_or_default(),
+            topic.unwrap_or_default(),
+            size.unwrap_or_default(),
+        );
     }
 
     /// Calls the machines whose time has come.
@@ -185,11 +212,20 @@ impl Core {
                 }
                 Event::Request(request) if request.reply_to.channel() == Channel::STREAM.as_str() => {
                     let IncomingRequest { message, reply_to, .. } = *request;
-                    self.desk.handle_message(now, reply_to.neighbour(), message, &self.handlers);
+                    let (stats, me) = (self.node.exchange_mut().stats_mut(), self.me.as_str());
+                    self.desk.handle_message(now, reply_to.neighbour(), message, &self.handlers, |head| {
+                        let size = head.size().unwrap_or_default();
+                        stats.note_stream_received(me, head.channel(), head.topic(), size);
+                    });
                 }
                 Event::Request(request) => {
                     let lane = self.lane(request.reply_to.neighbour());
                     effects.requests.push((lane, Asked::Message(request)));
+                }
+                Event::NotTaken { message, failure } if message.facts().is_ok_and(|facts| facts.origin == self.me) => {
+                    if let Some(source) = TransmitSource::of_message(&message) {
+                        self.desk.handle_unsent(source, &failure);
+                    }
                 }
                 Event::Undeliverable { ref message, .. } => {
                     if let Some((origin, error)) = undeliverable(message) {

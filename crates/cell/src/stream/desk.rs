@@ -90,10 +90,20 @@ impl Desk {
         }
     }
 
-    /// A message of the streams has come from a neighbour.
-    pub(crate) fn handle_message(&mut self, now: UnixTime, neighbour: Fqcn<'_>, message: Message, handlers: &Handlers) {
+    /// A message of the streams has come from a neighbour. `note` is told of every stream that begins.
+    pub(crate) fn handle_message(
+        &mut self,
+        now: UnixTime,
+        neighbour: Fqcn<'_>,
+        message: Message,
+        handlers: &Handlers,
+        note: impl FnOnce(&StreamHead),
+    ) {
         let Self { streams, calls, blobs, .. } = self;
-        streams.handle_message(now, message, |head| accept(head, calls, blobs, handlers));
+        streams.handle_message(now, message, |head| {
+            note(head);
+            accept(head, calls, blobs, handlers)
+        });
         self.drain(now, Some(neighbour), handlers);
     }
 
