@@ -6,14 +6,14 @@ The first line of standard input is the cell's configuration, every further line
 line of standard output is a JSON object too: an event (`{"event": ...}`) or the answer to the command whose `id` it
 carries. The end of standard input stops the cell, so no cell outlives the program that drives it.
 
-Configuration: `fqcn`; `root` (URL to dial, or to listen on if the cell is the root server; port 0 is any) or null;
-`parent` (URL to dial) or null; `listen` ({"security", "port"}) or null for cells that take children; `security` of the
-backbone connection; `parent_security` of the connection to the parent; `credentials` (folder of a kit) or null;
-`identities` (address to certificate name); `unchecked` if the cell shall not look at its own certificate first, so that
-the other end has to turn it away.
+Configuration: `fqcn`; `root` (URL to dial, or to listen on if the cell is the root server; port 0 is any), a list of them,
+or null; `parent` (URL to dial) or null; `listen` ({"security", "port", "scheme"}) or null for cells that take children;
+`security` of the backbone connection; `parent_security` of the connection to the parent; `credentials` (folder of a kit)
+or null; `identities` (address to certificate name); `adhoc` if direct connections are made; `unchecked` if the cell shall
+not look at its own certificate first, so that the other end has to turn it away.
 
 Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `watch`, `wait_peer`, `wait_count`, `wait_byes`,
-`wait_attempts`, `ask`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
+`wait_attempts`, `ask`, `net`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
 `node` in `tests/src/interop/cell` is the same program on our side.
 
 With `--host` it forks a cell for each connection to that Unix socket, so that the reference is imported once. The first
@@ -46,6 +46,7 @@ from nvflare.fuel.f3.communicator import load_comm_drivers
 from nvflare.fuel.f3.drivers.driver_params import DriverParams
 from nvflare.fuel.f3.message import Message
 
+NET_CHANNEL = "_net_manager"
 TICK = 0.02
 START_LIMIT = 120.0
 
@@ -137,6 +138,9 @@ class Node:
         if config.get("unchecked"):
             SimpleCellCipher._validate_cert_chain = lambda *_: None
 
+        if config.get("adhoc"):
+            # How a process is told so where there is no file of settings.
+            os.environ["NVFLARE_ALLOW_ADHOC_CONNS"] = "true"
         security = config.get("security", "clear")
         resources = None
         if config.get("parent_security"):
@@ -150,7 +154,7 @@ class Node:
             parent_resources=resources,
             auth_identity_map=config.get("identities") or None,
         )
-        self.agent = NetAgent(self.cell)
+        self.agent = NetAgent(self.cell, change_root_cb=self.cell.change_server_root)
         self.cell.set_cell_connected_cb(self._peer_up)
         self.cell.set_cell_disconnected_cb(self._peer_down)
         self.cell.add_incoming_filter(defs.CellChannel.CELLNET, defs.CellChannelTopic.Bye, self._bye)
@@ -159,7 +163,7 @@ class Node:
             wanted = {"host": "localhost", DriverParams.CONNECTION_SECURITY.value: listen.get("security", "clear")}
             if listen.get("port"):
                 wanted["port"] = listen["port"]
-            self.cell.make_internal_listener("tcp", wanted)
+            self.cell.make_internal_listener(listen.get("scheme", "tcp"), wanted)
 
     # Life of the cell.
 
@@ -192,13 +196,18 @@ class Node:
         listeners = list(self.cell.ext_listeners.values())
         if self.cell.int_listener:
             listeners.append(self.cell.int_listener)
-        servers = [getattr(self._driver(data), "server", None) for data in listeners]
-        return all(server is not None and server.socket.fileno() >= 0 for server in servers)
+        return all(self._socket(data) is not None for data in listeners)
+
+    def _socket(self, data):
+        """The listening socket: the asyncio driver has a list of them, the other one."""
+        server = getattr(self._driver(data), "server", None)
+        sockets = getattr(server, "sockets", None) or [getattr(server, "socket", None)]
+        return sockets[0] if sockets[0] is not None and sockets[0].fileno() >= 0 else None
 
     def _address(self, url, data):
         scheme, _, rest = url.partition("://")
         host = rest.rpartition(":")[0]
-        return f"{scheme}://{host}:{self._driver(data).server.socket.getsockname()[1]}"
+        return f"{scheme}://{host}:{self._socket(data).getsockname()[1]}"
 
     def stop(self):
         self.agent.close()
@@ -364,6 +373,18 @@ class Node:
         """Calls the reference's own operator functions; what cannot be JSON becomes its text."""
         result = getattr(self.agent, what)(*arguments)
         return {"result": json.loads(json.dumps(result, default=str))}
+
+    def net(self, target, topic, body=None, timeout=5.0):
+        """Asks a cell one of the in-band network commands; its answer as it came."""
+        request = Message(payload=body)
+        reply = self.cell.send_request(NET_CHANNEL, topic, target, request, timeout=timeout)
+        answer = json.loads(json.dumps(reply.payload, default=str))
+        return {
+            "code": reply.get_header(Key.RETURN_CODE),
+            "error": reply.get_header(Key.ERROR),
+            "encoding": reply.get_header(Key.PAYLOAD_ENCODING),
+            "answer": answer,
+        }
 
     def report(self):
         with self.changed:

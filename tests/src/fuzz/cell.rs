@@ -8,8 +8,10 @@ use fedcell_cell_proto::headers::{HeaderLimits, HeaderMap};
 use fedcell_cell_proto::identity::{ConnectionFacts, IdentityPolicy, Side};
 use fedcell_cell_proto::link::{Link, LinkConfig, LinkEvent, LinkState};
 use fedcell_cell_proto::message::Message;
+use fedcell_cell_proto::request::bulk;
+use fedcell_cell_proto::request::{Body, Outgoing};
 use fedcell_cell_proto::url::{ConnUrl, PortRange, UrlError};
-use fedcell_protocol_defs::cell::HeaderKey;
+use fedcell_protocol_defs::cell::{CellTopic, HeaderKey, PayloadEncoding};
 use fedcell_protocol_defs::frame::{AppId, FrameType};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
@@ -108,6 +110,40 @@ pub fn headers(bytes: &[u8]) {
     for key in before {
         assert_eq!(map.raw(&key), read.raw(&key));
     }
+}
+
+/// The payload of a bulk: no message is lost or made up, none is larger than what came, and packing them again gives the
+/// same messages.
+pub fn bulk(bytes: &[u8]) {
+    let mut over = HeaderMap::new();
+    over.insert(HeaderKey::ORIGIN, "site-1");
+    over.insert(HeaderKey::TOPIC, CellTopic::BULK.as_str());
+    over.insert(HeaderKey::PAYLOAD_ENCODING, PayloadEncoding::FOBS.as_str());
+    let texts = |message: &Message| {
+        let text = |key| must(message.headers.text(key)).map(ToOwned::to_owned);
+        let [channel, topic, origin] = [HeaderKey::CHANNEL, HeaderKey::TOPIC, HeaderKey::ORIGIN].map(text);
+        assert_eq!(origin.as_deref(), Some("site-1"), "the bulk's own headers win");
+        (channel.unwrap_or_default(), topic.unwrap_or_default(), message.payload.clone().into_bytes())
+    };
+    let unpacked = bulk::unbundle(&Message::new(over.clone(), Payload::from(bytes.to_vec())));
+    let decoded = fedcell_fobs::decode(&[Bytes::copy_from_slice(bytes)]);
+    let Ok(messages) = unpacked else { return };
+    assert!(messages.iter().map(|message| message.payload.len()).sum::<usize>() <= bytes.len());
+    if let Ok(value) = decoded {
+        assert_eq!(value.items().map(Iterator::count), Some(messages.len()));
+    }
+    let found: Vec<_> = messages.iter().map(texts).collect();
+    let target = FqcnBuf::server();
+    let outgoing = |(message, (channel, topic, payload)): (&Message, &(String, String, Bytes))| {
+        Outgoing::new(channel, topic, Body::bytes(payload.clone())).with_headers(message.headers.clone())
+    };
+    let again: Vec<_> = messages.iter().zip(&found).map(outgoing).collect();
+    // Headers may be as many as a map holds before a cell adds its own.
+    if messages.iter().any(|message| message.headers.len() + 6 > HeaderLimits::default().count) {
+        return;
+    }
+    let packed = Message::new(over, bulk::bundle(&target, &again));
+    assert_eq!(must(bulk::unbundle(&packed)).iter().map(texts).collect::<Vec<_>>(), found);
 }
 
 /// The first byte chooses the side of the cell; the rest is the body of the introduction, then a stream of frames.

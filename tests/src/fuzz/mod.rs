@@ -20,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("auth_envelope", auth::envelope),
     ("auth_session", session::handshake),
     ("cell_address", cell::address),
+    ("cell_bulk", cell::bulk),
     ("cell_frames", cell::frames),
     ("cell_headers", cell::headers),
     ("cell_introduction", cell::introduction),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fedcell_auth::UnixTime;
 use fedcell_fobs::Value;
 use fedcell_fobs::msgpack::{self, Head};
-use fedcell_protocol_defs::cell::{BulkKey, HeaderKey};
+use fedcell_protocol_defs::cell::{BulkKey, CellTopic, Channel, HeaderKey};
 use fedcell_protocol_defs::fobs::{SectionLayout, SectionMarker};
 use thiserror::Error;
 
@@ -22,6 +22,10 @@ use crate::message::Message;
 
 /// How long a message waits for others to the same target, at most.
 pub const BULK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Bytes that the headers of one bulk may grow to by being laid over those of the messages in it: what a peer can make
+/// this cell hold beyond what it has sent. A bulk of the reference has at most 100 messages, which take some 40 KiB.
+pub const MAX_COPIED_HEADERS: usize = 8 << 20;
 
 /// A payload that is no bulk. Its sender is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,6 +41,12 @@ pub enum BulkError {
     /// The headers of a message inside are none.
     #[error("the headers of a message in the bulk are no header map")]
     Headers(#[from] HeaderError),
+    /// A bulk lies in the bulk. Nobody packs so, and each level would cost a stack frame of whoever unpacks.
+    #[error("the bulk has another bulk in it")]
+    Nested,
+    /// The headers of the bulk, laid over those of each message in it, would take more memory than such a bulk may.
+    #[error("the headers of the bulk would be copied into more than {MAX_COPIED_HEADERS} bytes")]
+    TooMany,
 }
 
 /// The messages in a bulk, each with the headers of the bulk laid over its own.
@@ -50,6 +60,10 @@ pub fn unbundle(bulk: &Message) -> Result<Vec<Message>, BulkError> {
     let (Head::Array(count), mut rest) = msgpack::head(&body).ok_or(BulkError::Malformed)? else {
         return Err(BulkError::Malformed);
     };
+    let copied = usize::try_from(count).ok().and_then(|count| count.checked_mul(bulk.headers.encoded_len()));
+    if copied.is_none_or(|bytes| bytes > MAX_COPIED_HEADERS) {
+        return Err(BulkError::TooMany);
+    }
     let mut messages = Vec::new();
     let mut outside = outside.as_ref().and_then(Value::items).into_iter().flatten();
     for _ in 0..count {
@@ -75,6 +89,9 @@ fn unpack(body: &Bytes, item: &[u8], whole: Option<&Value>, over: &HeaderMap) ->
     let (Some(channel), Some(topic), Some(message)) = (channel, topic, message) else {
         return Err(BulkError::Malformed);
     };
+    if channel == Channel::CELLNET.as_str() && topic == CellTopic::BULK.as_str() {
+        return Err(BulkError::Nested);
+    }
     let (mut headers, mut payload) = (HeaderMap::new(), Payload::empty());
     each_entry(message, |key, value| {
         match BulkKey::new(key) {
@@ -354,6 +371,28 @@ mod tests {
             assert_eq!(message.payload.clone().into_bytes(), sent.body.payload().clone().into_bytes());
         }
         assert_eq!(messages.len(), 2);
+    }
+
+    #[test]
+    fn a_bulk_in_a_bulk_is_refused() {
+        let target = FqcnBuf::server();
+        let inner = bundle(&target, &[Outgoing::new("channel", "topic", Body::none())]);
+        let nested = Outgoing::new(Channel::CELLNET, CellTopic::BULK, Body::fobs(inner));
+        let bulk = Message::new(HeaderMap::new(), bundle(&target, &[nested]));
+        assert_eq!(unbundle(&bulk), Err(BulkError::Nested));
+    }
+
+    #[test]
+    fn small_messages_do_not_multiply_large_headers() {
+        let target = FqcnBuf::server();
+        let messages = vec![Outgoing::new("channel", "topic", Body::none()); 300];
+        let mut over = HeaderMap::new();
+        over.insert("filling", "x".repeat(20_000).as_str());
+        let payload = bundle(&target, &messages);
+        assert_eq!(unbundle(&Message::new(HeaderMap::new(), payload.clone())).map(|all| all.len()), Ok(300));
+        assert_eq!(unbundle(&Message::new(over.clone(), payload)).map(|all| all.len()), Ok(300));
+        let payload = bundle(&target, &[messages.as_slice(), &messages].concat());
+        assert_eq!(unbundle(&Message::new(over, payload)), Err(BulkError::TooMany));
     }
 
     #[test]
