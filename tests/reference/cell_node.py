@@ -13,7 +13,7 @@ or null; `identities` (address to certificate name); `adhoc` if direct connectio
 not look at its own certificate first, so that the other end has to turn it away.
 
 Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `watch`, `wait_peer`, `wait_count`, `wait_byes`,
-`wait_attempts`, `ask`, `net`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
+`wait_attempts`, `ask`, `net`, `change_root`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
 `node` in `tests/src/interop/cell` is the same program on our side.
 
 With `--host` it forks a cell for each connection to that Unix socket, so that the reference is imported once. The first
@@ -381,10 +381,14 @@ class Node:
         answer = json.loads(json.dumps(reply.payload, default=str))
         return {
             "code": reply.get_header(Key.RETURN_CODE),
-            "error": reply.get_header(Key.ERROR),
-            "encoding": reply.get_header(Key.PAYLOAD_ENCODING),
+            "problem": reply.get_header(Key.ERROR),
             "answer": answer,
         }
+
+    def change_root(self, url):
+        """Sends all cells below to another server."""
+        self.agent.change_root(url)
+        return {}
 
     def report(self):
         with self.changed:

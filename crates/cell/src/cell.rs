@@ -184,7 +184,7 @@ impl Cell {
     }
 
     /// Connects to another root from now on: connections to cells on the server are closed, and `url` is dialled. Nothing
-    /// happens on the server, or if that is the root already.
+    /// happens on the server, in a cell that does not dial the server itself, or if that is the root already.
     ///
     /// # Errors
     ///
@@ -196,11 +196,15 @@ impl Cell {
     pub async fn change_root(&self, url: &str) -> Result<(), StartError> {
         let backbone = self.endpoint.backbone();
         let is_root = |info: &ConnectorInfo| info.purpose == ConnectorUse::RootConnector;
-        let is_same = backbone.connectors().iter().any(|info| is_root(info) && info.url == url);
-        if self.address().is_on_server() || is_same {
+        let roots: Vec<_> = backbone.connectors().into_iter().filter(is_root).collect();
+        if self.address().is_on_server() || roots.is_empty() || roots.iter().any(|root| root.url == url) {
             return Ok(());
         }
-        backbone.remove(is_root);
+        backbone.remove(|info| match &info.purpose {
+            // A cell on the old server is not to be dialled again.
+            ConnectorUse::AdhocConnector(peer) => peer.as_fqcn().is_on_server(),
+            _ => is_root(info),
+        });
         self.endpoint.close_connections(|peer| peer.is_some_and(|peer| peer.as_fqcn().is_on_server()));
         let planned = Planned { purpose: ConnectorUse::RootConnector, url: url.to_owned(), security: None };
         backbone.start(&self.endpoint, planned).await

@@ -7,9 +7,11 @@ use fedcell_cell_proto::stats::Table;
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{NetChannel, NetKey, NetTopic};
 
+use super::spread;
 use super::values::{of_headers, texts, to_table};
 use crate::cell::Cell;
-use crate::error::RequestError;
+use crate::error::{BodyError, RequestError};
+use crate::handler::fobs_body;
 use crate::request::{RequestDraft, Response};
 
 /// How long a cell may take to answer about itself; asking for more takes longer.
@@ -238,7 +240,22 @@ impl<'a> Network<'a> {
         self.ask(target, NetTopic::PROCESS_INFO).await.and_then(|table| expect(to_table(&table)))
     }
 
-    /// Any other command, with its body if it has one; the reply's body.
+    /// Tells all cells below this one, and they those below them, to leave this server for the one at `url`. None of them
+    /// answers that.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`] if the URL cannot be packed.
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued for all by the first poll.
+    pub async fn change_root(&self, url: &str) -> Result<(), BodyError> {
+        spread::tell(self.cell, NetTopic::CHANGE_ROOT, fobs_body(&Value::from(url))?).await;
+        Ok(())
+    }
+
+    /// Any other command that is answered, with its body if it has one; the reply's body.
     ///
     /// # Errors
     ///

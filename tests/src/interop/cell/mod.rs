@@ -22,7 +22,7 @@ use super::Outcome;
 use crate::Options;
 use kits::Kits;
 use network::Network;
-use plan::{PAIR, Plan, SHAPES, Security};
+use plan::{CHAIN, DEEP, JOBS, PAIR, Plan, SITES, STAR, Security, Shape, TREE, Variant};
 use rows::LoneRow;
 
 pub(crate) use node::main as node_main;
@@ -90,18 +90,37 @@ pub fn run(options: Options) -> Outcome {
 
 fn jobs(quick: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
-    for shape in SHAPES {
-        for security in [Security::Mtls, Security::Clear, Security::Tls] {
-            let members = if quick { shape.quick } else { shape.members };
-            // One-way TLS differs on a connection, not in a network: the pairs show it.
-            if (quick && security != Security::Mtls) || (security == Security::Tls && shape.name != PAIR.name) {
-                continue;
-            }
-            jobs.extend(members.iter().map(|members| Job::Network(Plan { shape, members, security })));
+    let mut add = |shape: &'static Shape, security, variant| {
+        let members: Vec<_> =
+            if quick { shape.quick.iter().map(ToString::to_string).collect() } else { shape.members().collect() };
+        jobs.extend(members.into_iter().map(|members| Job::Network(Plan { shape, members, security, variant })));
+    };
+    // The large ones first, so that no worker is left with one at the end.
+    for shape in [&TREE, &DEEP, &JOBS, &CHAIN, &PAIR] {
+        add(shape, Security::Mtls, Variant::Plain);
+        if !quick {
+            add(shape, Security::Clear, Variant::Plain);
         }
     }
-    let lone = rows::rejections(quick).into_iter().chain(rows::program_rows());
-    jobs.extend(lone.map(|(network, row)| Job::Lone(network, row)));
+    add(&STAR, Security::Mtls, Variant::ManyRoots);
+    add(&SITES, Security::Clear, Variant::Adhoc("-++"));
+    if !quick {
+        // One-way TLS differs on a connection, not in a network: the pairs show it.
+        add(&PAIR, Security::Tls, Variant::Plain);
+        for security in [Security::Mtls, Security::Tls, Security::Clear] {
+            add(&PAIR, security, Variant::Asyncio);
+        }
+        add(&CHAIN, Security::Mtls, Variant::Asyncio);
+        add(&STAR, Security::Clear, Variant::ManyRoots);
+        for sites in ["---", "-+-", "--+"] {
+            add(&SITES, Security::Clear, Variant::Adhoc(sites));
+        }
+        add(&SITES, Security::Mtls, Variant::Adhoc("-++"));
+        add(&JOBS, Security::Clear, Variant::Adhoc("++++"));
+        add(&CHAIN, Security::Clear, Variant::Adhoc("+++"));
+    }
+    let lone = rows::lone(quick);
+    jobs.extend(lone.into_iter().map(|(network, row)| Job::Lone(network, row)));
     jobs
 }
 
@@ -121,7 +140,7 @@ fn do_network(plan: Plan, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict
     if rows.is_empty() {
         return Vec::new();
     }
-    let mut network = Network::up(plan, kits);
+    let mut network = Network::up(plan.clone(), kits);
     let mut verdicts = Vec::new();
     for row in rows {
         let verdict = judge(name.clone(), row.name.clone(), || match &mut network {
@@ -133,7 +152,7 @@ fn do_network(plan: Plan, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict
         if broken {
             // The next row shall not fail for this one's reason.
             drop(network);
-            network = Network::up(plan, kits);
+            network = Network::up(plan.clone(), kits);
         }
     }
     verdicts

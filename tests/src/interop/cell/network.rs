@@ -1,13 +1,14 @@
 //! A network of running cells: built seat by seat, and rebuilt where one was killed.
 
 use core::time::Duration;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::kits::Kits;
-use super::plan::{Plan, Role, Security};
+use super::plan::{Plan, Role, Security, Variant};
 use super::process::{Awaited, Maker, Process};
 
 /// Until a cell stands: the reference doubles its wait up to 10 s each time a connection fails.
@@ -34,7 +35,7 @@ pub(crate) const REFUSAL: &str = "service_unavailable";
 /// Where a running cell listens.
 #[derive(Debug, Clone, Default)]
 struct Addresses {
-    root: Option<String>,
+    roots: Vec<String>,
     internal: Option<String>,
 }
 
@@ -70,7 +71,13 @@ impl<'a> Network<'a> {
         let process = Process::start(self.plan.maker(seat), &config, &self.log(seat))?;
         let started = process.event("started", START_LIMIT)?;
         self.addresses[seat] = Addresses {
-            root: started["root"][0].as_str().map(str::to_owned),
+            roots: started["root"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             internal: started["internal"].as_str().map(str::to_owned),
         };
         process.event("ready", START_LIMIT)?;
@@ -132,6 +139,11 @@ impl<'a> Network<'a> {
         format!("{} ({})", self.fqcn(seat), self.plan.maker(seat).letter())
     }
 
+    /// The certificates that it was built with.
+    pub(crate) fn kits(&self) -> &'a Kits {
+        self.kits
+    }
+
     /// Number of seats.
     pub(crate) fn len(&self) -> usize {
         self.cells.len()
@@ -144,7 +156,12 @@ impl<'a> Network<'a> {
 
     /// URL at which the server's clients dial it.
     pub(crate) fn server_url(&self) -> Result<String> {
-        self.addresses[0].root.clone().context("the server has not said where it listens")
+        self.addresses[0].roots.first().cloned().context("the server has not said where it listens")
+    }
+
+    /// All URLs of the server.
+    pub(crate) fn server_urls(&self) -> &[String] {
+        &self.addresses[0].roots
     }
 
     /// URL at which a cell's children dial it.
@@ -161,23 +178,31 @@ impl<'a> Network<'a> {
     }
 
     fn log(&self, seat: usize) -> PathBuf {
-        let name = format!("{}-{}-{seat}.log", self.plan.shape.name, self.plan.members);
-        self.kits.root().join(format!("{}-{name}", self.plan.security.word()))
+        let name: String = self.plan.name().split_whitespace().collect::<Vec<_>>().join("-");
+        self.kits.root().join(format!("{name}-{seat}.log"))
     }
 
     /// The configuration of a cell, with the ports that it had if it ran before.
     fn config(&self, seat: usize) -> Result<Value> {
         let place = &self.plan.shape.seats[seat];
         let root = match place.role {
-            Role::Server => Some(self.addresses[0].root.clone().unwrap_or_else(|| "tcp://127.0.0.1:0".to_owned())),
-            _ if place.dials_server => Some(self.server_url()?),
-            _ => None,
+            Role::Server if self.server_urls().is_empty() => self.first_urls()?,
+            Role::Server => json!(self.server_urls()),
+            _ if place.dials_server => self.dialled(seat)?,
+            _ => Value::Null,
         };
         let parent = place.parent.map(|parent| self.internal_url(parent)).transpose()?;
         let listen = self.plan.children(seat).next().map(|child| {
             let old = self.addresses[seat].internal.as_deref();
             let port = old.and_then(|url| url.rsplit(':').next()).and_then(|port| port.parse::<u16>().ok());
-            json!({"security": self.link_security(child), "port": port})
+            let security = self.link_security(child);
+            let scheme = (self.plan.variant == Variant::Asyncio).then(|| asyncio_scheme(security));
+            let mut listen = json!({"security": security.word(), "port": port});
+            // Its absence leaves the choice to the cell.
+            if let Some(scheme) = scheme {
+                listen["scheme"] = json!(scheme);
+            }
+            listen
         });
         Ok(json!({
             "fqcn": place.fqcn,
@@ -185,19 +210,49 @@ impl<'a> Network<'a> {
             "parent": parent,
             "listen": listen,
             "security": self.plan.security.word(),
-            "parent_security": place.parent.map(|_| self.link_security(seat)),
+            "parent_security": place.parent.map(|_| self.link_security(seat).word()),
             "credentials": self.kits.of(place.kit),
             "identities": identities(&self.plan),
+            "adhoc": self.plan.variant.is_adhoc(seat),
         }))
     }
 
-    /// How the connection of a child to its parent is protected.
-    fn link_security(&self, child: usize) -> &'static str {
-        match self.plan.shape.seats[child].role {
-            Role::Job => Security::Clear.word(),
-            _ => self.plan.security.word(),
-        }
+    /// What the server listens on at first.
+    fn first_urls(&self) -> Result<Value> {
+        Ok(match self.plan.variant {
+            Variant::Plain => json!("tcp://127.0.0.1:0"),
+            Variant::Asyncio => json!(format!("{}://127.0.0.1:0", asyncio_scheme(self.plan.security))),
+            // The reference offers the URL that it was given, so that has to have a port.
+            Variant::Adhoc(_) => json!(format!("tcp://127.0.0.1:{}", free_port()?)),
+            Variant::ManyRoots => json!(["tcp://127.0.0.1:0", "atcp://127.0.0.1:0", "tcp://localhost:0"]),
+        })
     }
+
+    /// What a cell dials to reach the server: each another of its URLs if there are several, the last one of them all.
+    fn dialled(&self, seat: usize) -> Result<Value> {
+        if self.plan.variant != Variant::ManyRoots || seat == 0 {
+            return Ok(json!(self.server_url()?));
+        }
+        Ok(self
+            .server_urls()
+            .get(seat - 1)
+            .filter(|_| seat != self.leaf())
+            .map_or(json!(self.server_urls()), |url| json!(url)))
+    }
+
+    /// How the connection of a child to its parent is protected.
+    fn link_security(&self, child: usize) -> Security {
+        if self.plan.shape.seats[child].role == Role::Job { Security::Clear } else { self.plan.security }
+    }
+}
+
+const fn asyncio_scheme(security: Security) -> &'static str {
+    if matches!(security, Security::Clear) { "atcp" } else { "satcp" }
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Which certificate name each address bears: what provisioning writes into the kits where a relay is in between.

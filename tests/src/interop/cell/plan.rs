@@ -37,10 +37,20 @@ pub(crate) struct Shape {
     pub(crate) name: &'static str,
     /// Parents stand before their children; the first is the server.
     pub(crate) seats: &'static [Seat],
-    /// Which makers sit there, one letter for each seat. The first is the reference among itself: it proves the row.
-    pub(crate) members: &'static [&'static str],
-    /// Those of the members that `--quick` runs, with mTLS.
+    /// Which makers sit there in `--quick`, with mTLS, one letter for each seat.
     pub(crate) quick: &'static [&'static str],
+}
+
+impl Shape {
+    /// Every way to give the seats to the makers. The first is the reference among itself: it proves the rows.
+    pub(crate) fn members(&self) -> impl Iterator<Item = String> + use<> {
+        let seats = self.seats.len();
+        (0..1_u32 << seats).map(move |chosen| {
+            let letter =
+                |seat| if chosen >> (seats - 1 - seat) & 1 == 1 { Maker::Ours } else { Maker::Theirs }.letter();
+            (0..seats).map(letter).collect()
+        })
+    }
 }
 
 const fn seat(fqcn: &'static str, role: Role, parent: Option<usize>, dials_server: bool, kit: &'static str) -> Seat {
@@ -54,7 +64,6 @@ const RELAY: Seat = seat("relay-1", Role::Relay, None, true, "relay-1");
 pub(crate) const PAIR: Shape = Shape {
     name: "pair",
     seats: &[SERVER, seat("site-1", Role::Client, None, true, "site-1")],
-    members: &["PP", "RP", "PR", "RR"],
     quick: &["RP", "PR", "RR"],
 };
 
@@ -62,7 +71,6 @@ pub(crate) const PAIR: Shape = Shape {
 pub(crate) const CHAIN: Shape = Shape {
     name: "chain",
     seats: &[SERVER, RELAY, seat("relay-1.site-1", Role::Client, Some(1), false, "site-1")],
-    members: &["PPP", "PPR", "PRP", "PRR", "RPP", "RPR", "RRP", "RRR"],
     quick: &["PRP", "RPR"],
 };
 
@@ -75,7 +83,6 @@ pub(crate) const JOBS: Shape = Shape {
         seat("site-1", Role::Client, None, true, "site-1"),
         seat("site-1.job-1", Role::Job, Some(2), true, "site-1"),
     ],
-    members: &["PPPP", "PRPR", "RPRP", "RRPP", "PPRR", "PRRP", "RPPR", "RRRR"],
     quick: &["PRRP"],
 };
 
@@ -89,7 +96,6 @@ pub(crate) const DEEP: Shape = Shape {
         seat("relay-1.relay-2.site-1", Role::Client, Some(2), false, "site-1"),
         seat("relay-1.relay-2.site-1.job-1", Role::Job, Some(3), false, "site-1"),
     ],
-    members: &["PPPPP", "PRPRP", "RPRPR", "PPRRR", "RRPPP", "RRRRR"],
     quick: &[],
 };
 
@@ -103,12 +109,61 @@ pub(crate) const TREE: Shape = Shape {
         seat("site-2", Role::Client, None, true, "site-2"),
         seat("site-2.job-1", Role::Job, Some(3), true, "site-2"),
     ],
-    members: &["PPPPP", "PRPRP", "RPRPR", "PRRPP", "RPPRR", "RRRRR"],
     quick: &["PRPRP"],
 };
 
-/// All shapes.
-pub(crate) const SHAPES: &[&Shape] = &[&PAIR, &CHAIN, &JOBS, &DEEP, &TREE];
+/// Two sites that could talk directly.
+pub(crate) const SITES: Shape = Shape {
+    name: "sites",
+    seats: &[
+        SERVER,
+        seat("site-1", Role::Client, None, true, "site-1"),
+        seat("site-2", Role::Client, None, true, "site-2"),
+    ],
+    quick: &["PRP", "RPR"],
+};
+
+/// Sites that each know other URLs of the server.
+pub(crate) const STAR: Shape = Shape {
+    name: "star",
+    seats: &[
+        SERVER,
+        seat("site-1", Role::Client, None, true, "site-1"),
+        seat("site-2", Role::Client, None, true, "site-2"),
+        seat("relay-1", Role::Client, None, true, "relay-1"),
+    ],
+    quick: &["PRRP"],
+};
+
+/// How a network departs from the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// In nothing.
+    Plain,
+    /// Its URLs have the schemes of the asyncio driver.
+    Asyncio,
+    /// Cells whose seats are marked `+` make direct connections.
+    Adhoc(&'static str),
+    /// The server listens on several URLs.
+    ManyRoots,
+}
+
+impl Variant {
+    /// For the tables; nothing for a usual network.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Asyncio => "asyncio",
+            Self::Adhoc(seats) => seats,
+            Self::ManyRoots => "3 urls",
+        }
+    }
+
+    /// Whether the cell of that seat makes direct connections.
+    pub(crate) fn is_adhoc(self, seat: usize) -> bool {
+        matches!(self, Self::Adhoc(seats) if seats.as_bytes().get(seat) == Some(&b'+'))
+    }
+}
 
 /// How the connections between sites are protected. Those between a site and its jobs are clear, as in the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,20 +188,23 @@ impl Security {
 }
 
 /// A network to be built.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Its shape.
     pub(crate) shape: &'static Shape,
     /// Who sits where.
-    pub(crate) members: &'static str,
+    pub(crate) members: String,
     /// How its connections are protected.
     pub(crate) security: Security,
+    /// What is unusual about it.
+    pub(crate) variant: Variant,
 }
 
 impl Plan {
     /// For the tables.
     pub(crate) fn name(&self) -> String {
-        format!("{:<5} {:<5} {:<5}", self.shape.name, self.members, self.security.word())
+        let usual = format!("{:<5} {:<5} {:<5}", self.shape.name, self.members, self.security.word());
+        if self.variant == Variant::Plain { usual } else { format!("{usual} {}", self.variant.word()) }
     }
 
     /// Who runs the cell of that seat.
@@ -196,7 +254,8 @@ mod tests {
 
     #[track_caller]
     fn check(shape: &'static Shape, from: usize, to: usize, expected: &[&str]) {
-        let plan = Plan { shape, members: shape.members[0], security: Security::Clear };
+        let members = shape.members().next().unwrap_or_default();
+        let plan = Plan { shape, members, security: Security::Clear, variant: Variant::Plain };
         assert_eq!(plan.way(from, to), expected);
     }
 
@@ -210,12 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn members_fit_their_shapes() {
-        for shape in SHAPES {
-            for members in shape.members {
-                assert_eq!(members.len(), shape.seats.len(), "{} {members}", shape.name);
-            }
-            assert!(shape.quick.iter().all(|members| shape.members.contains(members)), "{}", shape.name);
+    fn every_seat_goes_to_every_maker() {
+        assert_eq!(PAIR.members().collect::<Vec<_>>(), ["PP", "PR", "RP", "RR"]);
+        for shape in [&PAIR, &CHAIN, &JOBS, &DEEP, &TREE, &SITES, &STAR] {
+            let members: Vec<_> = shape.members().collect();
+            assert_eq!(members.len(), 1 << shape.seats.len(), "{}", shape.name);
+            assert!(shape.quick.iter().all(|wanted| members.iter().any(|known| known == wanted)), "{}", shape.name);
         }
     }
 }

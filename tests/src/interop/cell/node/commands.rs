@@ -14,8 +14,8 @@ use fedcell_protocol_defs::cell::{Channel, HeaderKey, ReturnCode, Topic};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::payload;
 use super::state::State;
+use super::{inspect, payload};
 
 /// A cell and what has happened to it.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ impl Node {
             "wait_count" => self.wait_count(command).await,
             "wait_byes" => self.wait_byes(command).await,
             "wait_attempts" => self.wait_attempts(command).await,
+            "net" => inspect::net(&self.cell, command).await,
+            "change_root" => inspect::change_root(&self.cell, command).await,
             "report" => Ok(self.report()),
             other => bail!("no command {other:?}"),
         }
@@ -285,7 +287,7 @@ fn route(command: &Value) -> Result<(&str, &str)> {
     Ok((text(command, "channel")?, text(command, "topic")?))
 }
 
-fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
+pub(super) fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
     command[field].as_str().with_context(|| format!("no {field}"))
 }
 
@@ -294,6 +296,6 @@ fn targets(command: &Value) -> Result<Vec<&str>> {
     targets.iter().map(|target| target.as_str().context("a target that is no text")).collect()
 }
 
-fn limit(command: &Value) -> Duration {
+pub(super) fn limit(command: &Value) -> Duration {
     Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(10.0))
 }

@@ -2,6 +2,7 @@
 //! documentation describes the protocol of both.
 
 mod commands;
+mod inspect;
 mod payload;
 mod state;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use fedcell_cell::proto::adhoc::AdhocPolicy;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder, CellEvent, ConnectorUse, Events};
 use serde_json::{Value, json};
@@ -96,15 +98,22 @@ pub(crate) fn put(value: &Value) {
 /// What a configuration makes of a cell.
 pub(crate) fn builder(config: &Value) -> Result<CellBuilder> {
     let mut builder = Cell::builder(config["fqcn"].as_str().context("no fqcn")?);
-    if let Some(url) = config["root"].as_str() {
+    let roots = match &config["root"] {
+        Value::Array(urls) => urls.iter().filter_map(Value::as_str).collect(),
+        url => url.as_str().into_iter().collect::<Vec<_>>(),
+    };
+    for url in roots {
         builder = builder.root_url(url);
+    }
+    if config["adhoc"] == true {
+        builder = builder.adhoc(AdhocPolicy::On);
     }
     if let Some(url) = config["parent"].as_str() {
         builder = builder.parent_url_with(url, mode(&config["parent_security"])?);
     }
     if let Some(listen) = config.get("listen").filter(|listen| !listen.is_null()) {
         let mode = mode(&listen["security"])?;
-        let scheme = if mode == SecurityMode::Clear { "tcp" } else { "stcp" };
+        let scheme = listen["scheme"].as_str().unwrap_or(if mode == SecurityMode::Clear { "tcp" } else { "stcp" });
         let url = format!("{scheme}://localhost:{}", listen["port"].as_u64().unwrap_or(0));
         builder = builder.listen_internal_with(url, mode);
     }

@@ -17,16 +17,33 @@ const NOBODY: &str = "site-9";
 
 /// A request of 1 KiB whose reply must be its own payload, by the shortest way in both directions.
 pub(super) fn request(net: &mut Network<'_>, from: usize, to: usize) -> Result<()> {
-    echo(net, from, to, &json!({"random": 1024}), &json!({}))?;
+    let way = net.plan.way(from, to);
+    request_by(net, from, to, &way)
+}
+
+/// The same by a way that is given.
+pub(super) fn request_by(net: &mut Network<'_>, from: usize, to: usize, way: &[&str]) -> Result<()> {
+    echo_by(net, from, to, &json!({"random": 1024}), &json!({}), way)?;
     let record = last(net, to, topic::ECHO)?;
     ensure!(record["origin"] == net.fqcn(from), "the handler saw origin {}", record["origin"]);
-    let way = json!(net.plan.way(from, to));
-    ensure!(record["route"] == way, "the request went {}, expected {way}", record["route"]);
+    ensure!(record["route"] == json!(way), "the request went {}, expected {way:?}", record["route"]);
     Ok(())
 }
 
 /// Sends one request and checks reply, code and way back. Returns the reply.
 pub(super) fn echo(net: &mut Network<'_>, from: usize, to: usize, payload: &Value, more: &Value) -> Result<Value> {
+    let way = net.plan.way(from, to);
+    echo_by(net, from, to, payload, more, &way)
+}
+
+fn echo_by(
+    net: &mut Network<'_>,
+    from: usize,
+    to: usize,
+    payload: &Value,
+    more: &Value,
+    way: &[&str],
+) -> Result<Value> {
     let target = net.fqcn(to);
     let mut command =
         json!({"targets": [target], "channel": CHANNEL, "topic": topic::ECHO, "payload": payload, "timeout": 15.0});
@@ -36,8 +53,8 @@ pub(super) fn echo(net: &mut Network<'_>, from: usize, to: usize, payload: &Valu
     let label = format!("{} to {}", net.label(from), net.label(to));
     ensure!(reply["code"] == ReturnCode::OK.as_str(), "{label}: code {}, error {}", reply["code"], reply["error"]);
     same(&answer["sent"], reply).with_context(|| format!("{label}: reply"))?;
-    let way = json!(net.plan.way(to, from));
-    ensure!(reply["route"] == way, "{label}: the reply went {}, expected {way}", reply["route"]);
+    let back: Vec<_> = way.iter().rev().collect();
+    ensure!(reply["route"] == json!(back), "{label}: the reply went {}, expected {back:?}", reply["route"]);
     Ok(reply.clone())
 }
 
