@@ -19,6 +19,10 @@ const UNREADABLE: &[NetTopic<'_>] = &[NetTopic::CONNS, NetTopic::COMM_CONFIG];
 /// Dictionaries of which ours may have fewer entries: settings that we do not have, parameters of other transports.
 const PARTIAL: &[&str] = &["config_vars", "params"];
 
+/// What a statistics pool may be asked to show.
+pub(super) const MODES: [StatsMode<'static>; 5] =
+    [StatsMode::COUNT, StatsMode::PERCENT, StatsMode::AVERAGE, StatsMode::MIN, StatsMode::MAX];
+
 /// How often the server is asked for what it collects from all cells.
 const COMPLETE_ATTEMPTS: usize = 5;
 
@@ -109,7 +113,7 @@ fn measure(net: &Network<'_>, to: usize) -> Result<&'static [(String, Value)]> {
 }
 
 /// Tuples as lists, dictionaries with other keys than texts under the names of their keys.
-fn plain(value: Value) -> Value {
+pub(super) fn plain(value: Value) -> Value {
     let Value::Object(mut fields) = value else {
         return match value {
             Value::Array(items) => items.into_iter().map(plain).collect(),
@@ -130,7 +134,7 @@ fn plain(value: Value) -> Value {
 }
 
 /// Whether an answer has the shape of another; `name` is the key or command that it stands under.
-fn fits(name: &str, got: &Value, expected: &Value) -> Result<()> {
+pub(super) fn fits(name: &str, got: &Value, expected: &Value) -> Result<()> {
     match (got, expected) {
         (Value::Object(got), Value::Object(expected)) if got.contains_key("headers") && got.contains_key("rows") => {
             table_fits(name, got, expected)
@@ -209,7 +213,7 @@ pub(super) fn pools(net: &mut Network<'_>) -> Result<()> {
         let mut histograms = 0;
         for pool in pools {
             let [name, kind, ..] = pool.as_slice() else { bail!("a row of the pools is {pool:?}") };
-            for mode in [StatsMode::COUNT, StatsMode::PERCENT, StatsMode::AVERAGE, StatsMode::MIN, StatsMode::MAX] {
+            for mode in MODES {
                 let body = json!({"pool": name, "mode": mode.as_str()});
                 let (code, table) = ask(net, from, to, NetTopic::SHOW_POOL, &body)?;
                 ensure!(code == ReturnCode::OK.as_str(), "{body}: code {code}");
@@ -228,7 +232,7 @@ pub(super) fn pools(net: &mut Network<'_>) -> Result<()> {
 }
 
 /// An empty bin, or a value as the mode prints it: `12`, `0.12` or `1.0`, `1.234e-05`.
-fn is_cell_of(mode: StatsMode<'_>, cell: &str) -> bool {
+pub(super) fn is_cell_of(mode: StatsMode<'_>, cell: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let decimal = |text: &str| text.split_once('.').is_some_and(|(whole, part)| digits(whole) && digits(part));
     if cell.is_empty() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::kits::{Kits, flawed};
 use super::super::network::{CHANNEL, START_LIMIT, topic};
 use super::super::process::{Maker, Process};
-use super::LoneRow;
+use super::{LoneRow, inspect};
 
 /// Until a program that was told to stop is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ pub(crate) fn program_rows() -> Vec<(String, LoneRow)> {
         ("PR", "fedcell send to a server of the reference: bytes, objects, sealed, many", send),
         ("PRP", "fedcell send to a site of the reference, through its server", send_through),
         ("PR", "fedcell send: exit codes", exit_codes),
-        ("PPR", "fedcell net asks cells of the reference", net),
+        ("PPR", "fedcell net asks cells of the reference, and of ours with answers of the same shape", net),
         ("PR", "the reference's operator functions ask fedcell cell", asked),
         ("RP", "fedcell cell as a server, ended by SIGTERM", server),
         ("PRP", "fedcell cell as a relay, ended by the end of its input", relay),
@@ -99,14 +99,29 @@ fn exit_codes(kits: &Kits) -> Result<()> {
 }
 
 fn net(kits: &Kits) -> Result<()> {
-    let (_server, url) = reference_server(kits)?;
-    let _site = reference_site(kits, "site-2", &url)?;
-    let ask = |question: &str, more: &[&str]| -> Result<Value> {
+    let theirs = answers(kits, Maker::Theirs)?;
+    let ours = answers(kits, Maker::Ours)?;
+    ensure!(theirs.len() == ours.len(), "{} and {} answers", theirs.len(), ours.len());
+    for ((question, theirs), (_, ours)) in theirs.iter().zip(&ours) {
+        inspect::fits(question, ours, theirs).with_context(|| format!("fedcell net {question}: {ours}"))?;
+    }
+    Ok(())
+}
+
+/// What a server and a site of that maker answer to every question.
+fn answers(kits: &Kits, maker: Maker) -> Result<Vec<(String, Value)>> {
+    let (_server, url) = server_of(maker, kits)?;
+    let _site = started(maker, kits, &config("site-2", &kits.of("site-2"), Some(&url)))?;
+    let mut answers = Vec::new();
+    let mut ask = |question: &str, more: &[&str]| -> Result<Value> {
         let kit = kits.of("site-1");
         let kit = kit.to_string_lossy();
         let first = ["net", question, "--via", &url, "--credentials", &kit, "--fqcn", "site-1", "--json"];
         let out = fedcell(first.into_iter().chain(more.iter().copied()))?;
-        serde_json::from_str(&out.text).with_context(|| format!("{question}: {}", out.said()))
+        let answer: Value = serde_json::from_str(&out.text).with_context(|| format!("{question}: {}", out.said()))?;
+        // The program shows what is no plain JSON under names of its own.
+        answers.push((question.to_owned(), inspect::plain(answer.clone())));
+        Ok(answer)
     };
     let contains = |list: &Value, name: &str| list.as_array().is_some_and(|list| list.iter().any(|item| item == name));
     let cells = ask("cells", &[])?;
@@ -131,9 +146,17 @@ fn net(kits: &Kits) -> Result<()> {
     ensure!(speed["timeouts"] == 0 && speed["other_errors"] == 0, "speed: {speed}");
     let pools = ask("stats", &[])?;
     ensure!(pools["rows"].to_string().contains("request_processing"), "pools: {pools}");
-    let pool = ask("stats", &["--pool", "request_processing"])?;
-    ensure!(pool["rows"].to_string().contains("_net_manager:cells"), "pool: {pool}");
-    Ok(())
+    for mode in inspect::MODES {
+        let pool = ask("stats", &["--pool", "request_processing", "--mode", mode.as_str()])?;
+        ensure!(pool["rows"].to_string().contains("_net_manager:cells"), "{}: {pool}", mode.as_str());
+        let rows: Vec<Vec<String>> = serde_json::from_value(pool["rows"].clone())?;
+        let values = rows.iter().flat_map(|row| row.iter().skip(1));
+        ensure!(values.clone().any(|value| !value.is_empty()), "{}: {pool}", mode.as_str());
+        ensure!(values.clone().all(|value| inspect::is_cell_of(mode, value)), "{}: {pool}", mode.as_str());
+    }
+    let counters = ask("stats", &["--pool", "received_msg_counters", "--target", "site-2"])?;
+    ensure!(counters["headers"][0] == "category", "counters: {counters}");
+    Ok(answers)
 }
 
 fn asked(kits: &Kits) -> Result<()> {
@@ -215,11 +238,12 @@ fn echoes(from: &mut Process, target: &str) -> Result<()> {
 
 /// A server of the reference with all handlers, and its URL.
 fn reference_server(kits: &Kits) -> Result<(Process, String)> {
-    let process = Process::start(
-        Maker::Theirs,
-        &config("server", &kits.of("server"), Some("tcp://127.0.0.1:0")),
-        &kits.root().join("program.log"),
-    )?;
+    server_of(Maker::Theirs, kits)
+}
+
+fn server_of(maker: Maker, kits: &Kits) -> Result<(Process, String)> {
+    let config = config("server", &kits.of("server"), Some("tcp://127.0.0.1:0"));
+    let process = Process::start(maker, &config, &kits.root().join("program.log"))?;
     let url = process.event("ready", START_LIMIT)?["root"][0].as_str().context("no URL")?.to_owned();
     Ok((with_handlers(process)?, url))
 }
