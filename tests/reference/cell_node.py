@@ -2,9 +2,7 @@
 
     python tests/reference/cell_node.py [--host SOCKET]
 
-The first line of standard input is the cell's configuration, every further line a command; all are JSON objects. Every
-line of standard output is a JSON object too: an event (`{"event": ...}`) or the answer to the command whose `id` it
-carries. The end of standard input stops the cell, so no cell outlives the program that drives it.
+`remote.py` tells how it is driven.
 
 Configuration: `fqcn`; `root` (URL to dial, or to listen on if the cell is the root server; port 0 is any), a list of them,
 or null; `parent` (URL to dial) or null; `listen` ({"security", "port", "scheme"}) or null for cells that take children;
@@ -15,26 +13,16 @@ not look at its own certificate first, so that the other end has to turn it away
 Commands (`do`): `handle`, `request`, `multi`, `fire`, `queue`, `release`, `watch`, `wait_peer`, `wait_count`, `wait_byes`,
 `wait_attempts`, `ask`, `net`, `change_root`, `report`, `stop`; their fields are the parameters of the methods of `Node` below. The module
 `node` in `tests/src/interop/cell` is the same program on our side.
-
-With `--host` it forks a cell for each connection to that Unix socket, so that the reference is imported once. The first
-line of a connection is `{"log": FILE}`, then the connection is the new cell's input and output, its process id the first
-thing that it says; or it is `{"kill": PID}`, which ends one of these cells as SIGKILL does. The host ends with its
-standard input.
 """
 
 import hashlib
 import json
 import logging
 import os
-import random
-import select
-import signal
-import socket
-import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
+import remote
 from nvflare.apis.utils.decomposers import flare_decomposers
 from nvflare.fuel.f3.cellnet import defs
 from nvflare.fuel.f3.cellnet.cell_cipher import SimpleCellCipher
@@ -47,7 +35,6 @@ from nvflare.fuel.f3.drivers.driver_params import DriverParams
 from nvflare.fuel.f3.message import Message
 
 NET_CHANNEL = "_net_manager"
-TICK = 0.02
 START_LIMIT = 120.0
 
 REFUSALS = {
@@ -58,20 +45,6 @@ REFUSALS = {
     "abort_run": defs.AbortRun,
     "process_exception": RuntimeError,
 }
-
-
-class Out:
-    """Standard output, one object per line; threads take turns."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.stream = os.fdopen(os.dup(1), "w", buffering=1)
-        # Whatever the reference prints goes to standard error, beside its log.
-        os.dup2(2, 1)
-
-    def put(self, **fields):
-        with self.lock:
-            self.stream.write(json.dumps(fields) + "\n")
 
 
 class AttemptLog(logging.Handler):
@@ -120,10 +93,10 @@ def kit(folder, security, serves):
     return result
 
 
-class Node:
+class Node(remote.Program):
     def __init__(self, config, out):
-        self.out = out
-        self.changed = threading.Condition()
+        super().__init__(out)
+        self.stopped = threading.Event()
         self.received = {}
         self.seen = []
         self.kept = []
@@ -171,43 +144,29 @@ class Node:
         """The reference's cell without streams; `stream_node.py` has one with."""
         return CoreCell(**parameters)
 
-    def start(self):
+    def live(self):
         self.cell.start()
         threading.Thread(target=self._announce, daemon=True).start()
+        self.stopped.wait()
 
     def _announce(self):
         end = time.monotonic() + START_LIMIT
-        while time.monotonic() < end and not self._listening():
-            time.sleep(TICK)
+        while time.monotonic() < end and not remote.is_listening(self.cell):
+            time.sleep(remote.TICK)
         addresses = {
             "root": [self._address(url, data) for url, data in self.cell.ext_listeners.items()],
             "internal": self.cell.get_internal_listener_url(),
         }
         self.out.put(event="started", fqcn=self.cell.get_fqcn(), pid=os.getpid(), **addresses)
         while time.monotonic() < end and not self.cell.is_backbone_ready():
-            time.sleep(TICK)
+            time.sleep(remote.TICK)
         if self.cell.is_backbone_ready():
             self.out.put(event="ready", fqcn=self.cell.get_fqcn(), pid=os.getpid(), **addresses)
-
-    def _driver(self, data):
-        return self.cell.communicator.conn_manager.connectors[data.handle].driver
-
-    def _listening(self):
-        listeners = list(self.cell.ext_listeners.values())
-        if self.cell.int_listener:
-            listeners.append(self.cell.int_listener)
-        return all(self._socket(data) is not None for data in listeners)
-
-    def _socket(self, data):
-        """The listening socket: the asyncio driver has a list of them, the other one."""
-        server = getattr(self._driver(data), "server", None)
-        sockets = getattr(server, "sockets", None) or [getattr(server, "socket", None)]
-        return sockets[0] if sockets[0] is not None and sockets[0].fileno() >= 0 else None
 
     def _address(self, url, data):
         scheme, _, rest = url.partition("://")
         host = rest.rpartition(":")[0]
-        return f"{scheme}://{host}:{self._socket(data).getsockname()[1]}"
+        return f"{scheme}://{host}:{remote.listening_socket(self.cell, data).getsockname()[1]}"
 
     def stop(self):
         self.agent.close()
@@ -216,36 +175,21 @@ class Node:
 
     # What happens to it.
 
-    def _notify(self):
-        with self.changed:
-            self.changed.notify_all()
-
     def _peer_up(self, agent):
         self.seen.append(agent.get_fqcn())
-        self._notify()
+        self.notify()
 
     def _peer_down(self, _agent):
-        self._notify()
+        self.notify()
 
     def _bye(self, _message):
         self.byes += 1
-        self._notify()
+        self.notify()
         return None
 
     def attempt_ended(self):
         self.attempts += 1
-        self._notify()
-
-    def _wait(self, condition, timeout):
-        """Waits until the condition holds. Some changes come without a notice, hence the tick."""
-        end = time.monotonic() + timeout
-        with self.changed:
-            while not condition():
-                left = end - time.monotonic()
-                if left <= 0:
-                    return False
-                self.changed.wait(min(left, TICK))
-        return True
+        self.notify()
 
     def _take(self, message, route, kind):
         channel, topic = route
@@ -358,16 +302,16 @@ class Node:
         return {"released": len(kept), "failures": failures}
 
     def wait_peer(self, fqcn, up=True, timeout=30.0):
-        return {"met": self._wait(lambda: (fqcn in self.cell.agents) == up, timeout)}
+        return {"met": self.wait(lambda: (fqcn in self.cell.agents) == up, timeout)}
 
     def wait_count(self, channel, topic, count, timeout=15.0):
-        return {"met": self._wait(lambda: len(self.received.get((channel, topic), [])) >= count, timeout)}
+        return {"met": self.wait(lambda: len(self.received.get((channel, topic), [])) >= count, timeout)}
 
     def wait_byes(self, count, timeout=10.0):
-        return {"met": self._wait(lambda: self.byes >= count, timeout)}
+        return {"met": self.wait(lambda: self.byes >= count, timeout)}
 
     def wait_attempts(self, count, timeout=15.0):
-        return {"met": self._wait(lambda: self.attempts >= count, timeout), "last": self.last_failure}
+        return {"met": self.wait(lambda: self.attempts >= count, timeout), "last": self.last_failure}
 
     def ask(self, what, arguments, timeout=None):
         """Calls the reference's own operator functions; what cannot be JSON becomes its text."""
@@ -407,93 +351,10 @@ class Node:
         }
 
 
-def serve(node, out, line):
-    command = json.loads(line)
-    number = command.pop("id")
-    try:
-        out.put(id=number, **getattr(node, command.pop("do"))(**command))
-    except Exception as error:
-        out.put(id=number, error=f"{type(error).__name__}: {error}")
-
-
-def run(kind=Node):
-    """Runs a cell on standard input and output."""
-    out = Out()
-    logging.basicConfig(stream=sys.stderr, level=os.environ.get("FEDCELL_NODE_LOG", "WARNING"))
-    flare_decomposers.register()
-    node = kind(json.loads(sys.stdin.readline()), out)
-    node.start()
-    with ThreadPoolExecutor(32) as workers:
-        for line in sys.stdin:
-            if json.loads(line)["do"] == "stop":
-                break
-            workers.submit(serve, node, out, line)
-        else:
-            line = None
-    node.stop()
-    if line:
-        out.put(id=json.loads(line)["id"])
-    # The reference leaves threads behind that would hold the process.
-    os._exit(0)
-
-
-def become(connection, log, kind):
-    """Turns a fork of the host into a cell on that connection."""
-    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for source, target in [(connection.fileno(), 0), (connection.fileno(), 1), (errors, 2)]:
-        os.dup2(source, target)
-    sys.stdin = os.fdopen(0)
-    # The host's state of it is that of all its forks.
-    random.seed()
-    os.write(1, json.dumps({"event": "pid", "pid": os.getpid()}).encode() + b"\n")
-    run(kind)
-
-
-def first_line(connection):
-    """Reads no more than the first line: what follows is for the cell."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = connection.recv(1)
-        if not byte:
-            break
-        line += byte
-    return json.loads(line)
-
-
-def host(path, kind):
-    load_comm_drivers()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(64)
-    print(json.dumps({"event": "host"}), flush=True)
-    children = set()
-    while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [], 1.0)
-        # A process id is not given to another before this has been done.
-        for child in list(children):
-            if os.waitpid(child, os.WNOHANG)[0]:
-                children.discard(child)
-        if listener in ready:
-            connection, _ = listener.accept()
-            wish = first_line(connection)
-            if "log" in wish:
-                child = os.fork()
-                if child == 0:
-                    listener.close()
-                    become(connection, wish["log"], kind)
-                children.add(child)
-            elif wish["kill"] in children:
-                os.kill(wish["kill"], signal.SIGKILL)
-            connection.close()
-        if sys.stdin in ready and not sys.stdin.readline():
-            os._exit(0)
-
-
 def main(kind=Node):
-    if len(sys.argv) == 3 and sys.argv[1] == "--host":
-        host(sys.argv[2], kind)
-    else:
-        run(kind)
+    flare_decomposers.register()
+    load_comm_drivers()
+    remote.main(kind)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ class StreamNode(cell_node.Node):
     def taken(self, channel, topic, count, timeout=60.0):
         """What came, once so many have."""
         route = (channel, topic)
-        met = self._wait(lambda: len(self.kept_streams.get(route, [])) >= count, timeout)
+        met = self.wait(lambda: len(self.kept_streams.get(route, [])) >= count, timeout)
         with self.changed:
             return {"met": met, "taken": list(self.kept_streams.get(route, []))}
 

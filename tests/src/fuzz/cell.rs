@@ -128,7 +128,8 @@ pub fn bulk(bytes: &[u8]) {
     let unpacked = bulk::unbundle(&Message::new(over.clone(), Payload::from(bytes.to_vec())));
     let decoded = fedcell_fobs::decode(&[Bytes::copy_from_slice(bytes)]);
     let Ok(messages) = unpacked else { return };
-    assert!(messages.iter().map(|message| message.payload.len()).sum::<usize>() <= bytes.len());
+    // Several may share what lies in another section.
+    assert!(messages.iter().all(|message| message.payload.len() <= bytes.len()));
     if let Ok(value) = decoded {
         assert_eq!(value.items().map(Iterator::count), Some(messages.len()));
     }

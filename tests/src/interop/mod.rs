@@ -6,14 +6,20 @@ use crate::proxy;
 
 pub mod auth;
 pub mod cell;
+pub mod federation;
 pub mod fobs;
 pub mod stream;
 
 /// What a subject's run returns: nothing, or what did not agree.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] =
-    &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run), ("stream", stream::run)];
+const SUBJECTS: &[crate::Subject] = &[
+    ("auth", auth::run),
+    ("cell", cell::run),
+    ("federation", federation::run),
+    ("fobs", fobs::run),
+    ("stream", stream::run),
+];
 
 /// Runs the subjects named by the arguments, or all.
 pub fn main(subjects: &[String]) -> ExitCode {
@@ -28,6 +34,7 @@ pub(crate) fn other_life(argument: &str) -> Option<ExitCode> {
     match argument {
         cell::NODE_ARGUMENT => Some(cell::node_main()),
         cell::STREAM_NODE_ARGUMENT => Some(stream::node_main()),
+        cell::CLIENT_ARGUMENT => Some(federation::node_main()),
         proxy::PROXY_ARGUMENT => Some(proxy::main()),
         _ => None,
     }

@@ -26,7 +26,7 @@ use plan::{CHAIN, DEEP, JOBS, PAIR, Plan, SITES, STAR, Security, Shape, TREE, Va
 use rows::LoneRow;
 
 pub(crate) use node::main as node_main;
-pub(crate) use process::{NODE_ARGUMENT, STREAM_NODE_ARGUMENT};
+pub(crate) use process::{CLIENT_ARGUMENT, NODE_ARGUMENT, STREAM_NODE_ARGUMENT};
 
 /// Networks that run at the same time: most of a row is waiting.
 const WORKERS: usize = 3;
@@ -126,7 +126,7 @@ fn jobs(quick: bool) -> Vec<Job> {
 
 fn do_job(job: Job, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict> {
     match job {
-        Job::Network(plan) => do_network(plan, kits, quick, filter),
+        Job::Network(plan) => do_network(&plan, kits, quick, filter),
         Job::Lone(network, row) if matches(filter, &network, &row.name) => {
             vec![judge(network, row.name, || (row.run)(kits))]
         }
@@ -134,9 +134,9 @@ fn do_job(job: Job, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict> {
     }
 }
 
-fn do_network(plan: Plan, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict> {
+fn do_network(plan: &Plan, kits: &Kits, quick: bool, filter: &str) -> Vec<Verdict> {
     let name = plan.name();
-    let rows: Vec<_> = rows::rows(&plan, quick).into_iter().filter(|row| matches(filter, &name, &row.name)).collect();
+    let rows: Vec<_> = rows::rows(plan, quick).into_iter().filter(|row| matches(filter, &name, &row.name)).collect();
     if rows.is_empty() {
         return Vec::new();
     }

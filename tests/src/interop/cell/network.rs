@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::kits::Kits;
 use super::plan::{Plan, Role, Security, Variant};
-use super::process::{Awaited, Maker, Process};
+use crate::interop::cell::process::{Awaited, Maker, Process};
 
 /// Until a cell stands: the reference doubles its wait up to 10 s each time a connection fails.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
@@ -233,11 +233,8 @@ impl<'a> Network<'a> {
         if self.plan.variant != Variant::ManyRoots || seat == 0 {
             return Ok(json!(self.server_url()?));
         }
-        Ok(self
-            .server_urls()
-            .get(seat - 1)
-            .filter(|_| seat != self.leaf())
-            .map_or(json!(self.server_urls()), |url| json!(url)))
+        let own = self.server_urls().get(seat - 1).filter(|_| seat != self.leaf());
+        Ok(own.map_or_else(|| json!(self.server_urls()), |url| json!(url)))
     }
 
     /// How the connection of a child to its parent is protected.

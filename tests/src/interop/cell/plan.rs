@@ -1,6 +1,6 @@
 //! The shapes of the networks, and who sits where: data only.
 
-use super::process::Maker;
+use crate::interop::cell::process::Maker;
 
 /// What a cell is in its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,6 +27,9 @@ pub(crate) const NODE_ARGUMENT: &str = "--cell-node";
 /// Argument by which it becomes a cell of ours with streams.
 pub(crate) const STREAM_NODE_ARGUMENT: &str = "--stream-node";
 
+/// Argument by which it becomes a client of ours.
+pub(crate) const CLIENT_ARGUMENT: &str = "--client-node";
+
 /// How much longer than the command itself may take its answer may stay away.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -40,6 +43,8 @@ pub(crate) enum Kind {
     Cell,
     /// A cell with its streams and downloads.
     Stream,
+    /// A part of a federation; of ours, a client.
+    Federation,
 }
 
 impl Kind {
@@ -48,6 +53,7 @@ impl Kind {
         match self {
             Self::Cell => NODE_ARGUMENT,
             Self::Stream => STREAM_NODE_ARGUMENT,
+            Self::Federation => CLIENT_ARGUMENT,
         }
     }
 
@@ -56,6 +62,7 @@ impl Kind {
         match self {
             Self::Cell => "cell_node.py",
             Self::Stream => "stream_node.py",
+            Self::Federation => "federation.py",
         }
     }
 }
@@ -127,7 +134,8 @@ impl Process {
 
     /// Starts a cell of that kind; its log goes to `log`.
     pub(crate) fn start_kind(kind: Kind, maker: Maker, config: &Value, log: &Path) -> Result<Self> {
-        let name = format!("{} ({})", config["fqcn"].as_str().unwrap_or("?"), maker.letter());
+        let name = config["fqcn"].as_str().or(config["name"].as_str()).unwrap_or("?");
+        let name = format!("{name} ({})", maker.letter());
         if maker == Maker::Ours {
             return Self::start_own(kind.argument(), name, config, log);
         }
@@ -190,14 +198,25 @@ impl Process {
 
     /// The event of that name, those before it being dropped.
     pub(crate) fn event(&self, wanted: &str, limit: Duration) -> Result<Value> {
+        self.any_event(&[wanted], limit)
+    }
+
+    /// The first event with one of these names, those before it being dropped.
+    pub(crate) fn any_event(&self, wanted: &[&str], limit: Duration) -> Result<Value> {
         let end = Instant::now() + limit;
         loop {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(event) if event["event"] == wanted => return Ok(event),
+                Ok(event) if wanted.iter().any(|wanted| event["event"] == *wanted) => return Ok(event),
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => bail!("{}: no event {wanted:?} within {limit:?}", self.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(
+                        "{}: no event of {wanted:?} within {limit:?}; its log ends with: {}",
+                        self.name,
+                        self.log_tail()
+                    )
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!("{}: ended before event {wanted:?}; its log ends with: {}", self.name, self.log_tail())
+                    bail!("{}: ended before an event of {wanted:?}; its log ends with: {}", self.name, self.log_tail())
                 }
             }
         }
@@ -307,10 +326,12 @@ impl Drop for Process {
 fn host(kind: Kind, log: &Path) -> Result<&'static Host> {
     static CELLS: OnceLock<Result<Host, String>> = OnceLock::new();
     static STREAMS: OnceLock<Result<Host, String>> = OnceLock::new();
+    static FEDERATIONS: OnceLock<Result<Host, String>> = OnceLock::new();
     let folder = log.parent().context("a log outside of all folders")?;
     let host = match kind {
         Kind::Cell => &CELLS,
         Kind::Stream => &STREAMS,
+        Kind::Federation => &FEDERATIONS,
     };
     let host = host.get_or_init(|| Host::start(kind, folder).map_err(|error| format!("{error:#}")));
     host.as_ref().map_err(|error| anyhow!("the reference's host does not start: {error}"))

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::super::network::{CHANNEL, Network, topic};
 use super::super::plan::{CHAIN, JOBS, Security};
-use super::super::process::Maker;
 use super::messages;
+use crate::interop::cell::process::Maker;
 
 /// Requests after which a direct connection would have been used, were there one.
 const MORE: usize = 3;

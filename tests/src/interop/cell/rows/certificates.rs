@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::kits::{Kits, flawed};
 use super::super::network::{CHANNEL, START_LIMIT, topic};
-use super::super::process::{Maker, Process};
 use super::LoneRow;
+use crate::interop::cell::process::{Maker, Process};
 
 /// Attempts that must end before a peer counts as turned away.
 const ATTEMPTS: u64 = 2;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::super::network::{Network, topic};
 use super::messages;
+use crate::interop::cell::process::Process;
 
 /// Until a cell that was told to stop is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub(super) fn hang_up(net: &mut Network<'_>) -> Result<()> {
     depart(net, |leaf| leaf.hang_up(STOP_LIMIT))
 }
 
-fn depart(net: &mut Network<'_>, end: impl FnOnce(&mut super::super::process::Process) -> Result<()>) -> Result<()> {
+fn depart(net: &mut Network<'_>, end: impl FnOnce(&mut Process) -> Result<()>) -> Result<()> {
     let leaf = net.leaf();
     let neighbours: Vec<_> =
         net.plan.links().filter(|(dialler, _)| *dialler == leaf).map(|(_, listener)| listener).collect();

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::network::Network;
 use super::super::plan::{PAIR, Plan, Role, Security, Variant};
-use super::super::process::Maker;
+use crate::interop::cell::process::Maker;
 
 /// Commands whose answers a cell of the reference cannot read if another one gives them.
 const UNREADABLE: &[NetTopic<'_>] = &[NetTopic::CONNS, NetTopic::COMM_CONFIG];

@@ -7,7 +7,7 @@ use fedcell_protocol_defs::cell::{Envelope, ReturnCode};
 use serde_json::{Value, json};
 
 use super::super::network::{CHANNEL, Network, REFUSAL, topic};
-use super::super::process::Maker;
+use crate::interop::cell::process::Maker;
 
 /// The seat at which messages are watched that pass.
 pub(super) const WATCHED: usize = 1;

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::super::kits::{Kits, flawed};
 use super::super::network::{CHANNEL, START_LIMIT, topic};
-use super::super::process::{Maker, Process};
 use super::{LoneRow, inspect};
+use crate::interop::cell::process::{Maker, Process};
 
 /// Until a program that was told to stop is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(20);

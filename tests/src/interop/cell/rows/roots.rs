@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::kits::Kits;
 use super::super::network::{CHANNEL, Network, START_LIMIT, topic};
-use super::super::process::{Maker, Process};
 use super::{LoneRow, messages};
+use crate::interop::cell::process::{Maker, Process};
 
 /// Until a cell has left one server and found the other.
 const MOVE_LIMIT: f64 = 30.0;

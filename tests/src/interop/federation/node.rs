@@ -1,0 +1,174 @@
+//! Our client under remote control: the role `client` of `tests/reference/federation.py`, which describes its protocol.
+//!
+//! It reads a kit as it was provisioned. Its attempts are the connections that came to nothing.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use fedcell_auth::CommonName;
+use fedcell_auth::challenge::ClientParty;
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, CellBuilder, CellEvent, Events};
+use fedcell_client::communicator::{Communicator, Config};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::interop::cell::node::{lines, put, run_node};
+
+/// Runs the client until its input ends or it is told to stop.
+pub(crate) fn main() -> ExitCode {
+    run_node(live())
+}
+
+async fn live() -> Result<()> {
+    let mut lines = lines();
+    let config = lines.recv().await.context("no configuration")?;
+    let name = config["name"].as_str().context("no name")?;
+    let workspace = Path::new(config["workspace"].as_str().context("no workspace")?);
+    let kit = Kit::read(name, workspace)?;
+    let (cell, events) = kit.builder()?.start_watched().await?;
+    let mut settings = kit.settings()?;
+    settings.heartbeat_interval = Duration::from_secs_f64(config["heartbeat"].as_f64().unwrap_or(10.0));
+    let communicator = Communicator::new(settings);
+    communicator.set_cell(cell.clone());
+    let (sender, attempts) = watch::channel(0);
+    tokio::spawn(watch_attempts(events, sender));
+    let stop = CancellationToken::new();
+    tokio::spawn(join(communicator.clone(), stop.clone()));
+    while let Some(command) = lines.recv().await {
+        let wanted = command["do"].as_str().unwrap_or_default();
+        let mut answer = match wanted {
+            "quit" => {
+                stop.cancel();
+                told(communicator.quit().await)
+            }
+            "attempts" => json!({"attempts": *attempts.borrow()}),
+            "wait_attempts" => {
+                let count = command["count"].as_u64().unwrap_or(1);
+                let limit = Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(30.0));
+                let mut attempts = attempts.clone();
+                json!({"met": timeout(limit, attempts.wait_for(|seen| *seen >= count)).await.is_ok()})
+            }
+            "stop" => json!({}),
+            other => json!({"error": format!("no command {other:?}")}),
+        };
+        answer["id"] = command["id"].clone();
+        put(&answer);
+        if matches!(wanted, "quit" | "stop") {
+            break;
+        }
+    }
+    cell.shutdown().await;
+    Ok(())
+}
+
+fn told(outcome: Result<(), impl core::error::Error + Send + Sync + 'static>) -> Value {
+    match outcome {
+        Ok(()) => json!({}),
+        Err(error) => json!({"error": format!("{:#}", anyhow::Error::from(error))}),
+    }
+}
+
+/// Registers, says how that went, and stays.
+async fn join(communicator: Communicator, stop: CancellationToken) {
+    let outcome = match communicator.register(&stop).await {
+        Ok(registered) => {
+            put(&json!({
+                "event": "registered", "pid": std::process::id(), "token": true, "signature": true,
+                "ssid": registered.session,
+            }));
+            communicator.heartbeats(&(), &stop).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        put(&json!({"event": "refused", "reason": format!("{:#}", anyhow::Error::from(error))}));
+    }
+}
+
+async fn watch_attempts(mut events: Events, attempts: watch::Sender<u64>) {
+    while let Some(event) = events.next().await {
+        if matches!(
+            event,
+            CellEvent::DialFailed { .. } | CellEvent::ConnectionRefused { .. } | CellEvent::PeerDown { .. }
+        ) {
+            attempts.send_modify(|seen| *seen += 1);
+        }
+    }
+}
+
+/// What a client's kit says.
+struct Kit<'a> {
+    name: &'a str,
+    startup: PathBuf,
+    /// `fed_client.json`: the first server, and what stands about the client.
+    server: Value,
+    client: Value,
+    /// `relay__resources.json`, if there is a relay in between.
+    relay: Option<Value>,
+}
+
+impl<'a> Kit<'a> {
+    fn read(name: &'a str, workspace: &Path) -> Result<Self> {
+        let json = |file: &str| -> Result<Value> {
+            let bytes = std::fs::read(workspace.join(file)).with_context(|| format!("no {file}"))?;
+            serde_json::from_slice(&bytes).with_context(|| format!("{file} is no JSON"))
+        };
+        let mut config = json("startup/fed_client.json")?;
+        let relay = workspace.join("local/relay__resources.json").exists();
+        let relay = if relay { Some(json("local/relay__resources.json")?["relay_config"].take()) } else { None };
+        let startup = workspace.join("startup");
+        Ok(Self { name, startup, server: config["servers"][0].take(), client: config["client"].take(), relay })
+    }
+
+    fn builder(&self) -> Result<CellBuilder> {
+        let mode: SecurityMode = self.client["connection_security"].as_str().unwrap_or("mtls").parse()?;
+        let mut builder = match &self.relay {
+            Some(relay) => {
+                let fqcn = text(relay, "fqcn")?;
+                let mode = relay["connection_security"].as_str().unwrap_or("mtls").parse()?;
+                let url = format!("{}://{}", text(relay, "scheme")?, text(relay, "address")?);
+                let builder = Cell::builder(format!("{fqcn}.{}", self.name)).parent_url_with(url, mode);
+                builder.identity(fqcn, text(relay, "identity")?)
+            }
+            None => {
+                let service = &self.server["service"];
+                Cell::builder(self.name).root_url(format!(
+                    "{}://{}",
+                    text(service, "scheme")?,
+                    text(service, "target")?
+                ))
+            }
+        };
+        builder = builder.security(mode).credentials(Credentials::from_kit(&self.startup)?);
+        builder = builder.identity("server", text(&self.server, "identity")?);
+        for (address, name) in self.client["auth_identity_map"].as_object().into_iter().flatten() {
+            builder = builder.identity(address, name.as_str().unwrap_or_default());
+        }
+        Ok(builder)
+    }
+
+    fn settings(&self) -> Result<Config> {
+        let pair = Identity::load(&self.startup.join("client.crt"), &self.startup.join("client.key"))?;
+        let root = ProjectRoot::load(&self.startup.join("rootCA.pem"))?;
+        let expected = CommonName::parse(text(&self.server, "identity")?)?;
+        let party = ClientParty::new(Arc::new(pair), root, expected)?;
+        let mut config = Config::new(CommonName::parse(self.name)?, text(&self.server, "name")?).with_party(party);
+        text(&self.client, "fqsn")?.clone_into(&mut config.fqsn);
+        config.is_leaf = self.client["is_leaf"] != false;
+        Ok(config)
+    }
+}
+
+fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
+    match value[field].as_str() {
+        Some(text) => Ok(text),
+        None => bail!("no {field} in the kit"),
+    }
+}
