@@ -134,7 +134,7 @@ impl Process {
 
     /// Starts a cell of that kind; its log goes to `log`.
     pub(crate) fn start_kind(kind: Kind, maker: Maker, config: &Value, log: &Path) -> Result<Self> {
-        let name = config["fqcn"].as_str().or(config["name"].as_str()).unwrap_or("?");
+        let name = config["fqcn"].as_str().or_else(|| config["name"].as_str()).unwrap_or("?");
         let name = format!("{name} ({})", maker.letter());
         if maker == Maker::Ours {
             return Self::start_own(kind.argument(), name, config, log);
