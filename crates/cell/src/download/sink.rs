@@ -85,13 +85,16 @@ impl Sink for Arrays {
                 continue;
             }
             let arrays = read(blob, check).map_err(|error| Unusable::Damaged(error.to_string().into()))?;
-            for (id, array) in arrays.into_iter().filter(|(id, _)| is_wanted(id)) {
+            for (id, mut array) in arrays.into_iter().filter(|(id, _)| is_wanted(id)) {
                 match &self.disk {
                     Some(disk) if array.data().len() as u64 >= disk.above => {
                         let on_disk = disk.put(&array).map_err(|error| Unusable::Wrong(error.to_string().into()))?;
                         self.spilled.insert(id, on_disk);
                     }
                     _ => {
+                        // Chunks that arrived are parts of buffers that are up to twice as large. An array that will be
+                        // kept is worth one copy, piece by piece, so that a model does not take half as much again.
+                        array.make_contiguous();
                         self.memory.insert(id, array);
                     }
                 }
