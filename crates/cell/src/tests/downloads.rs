@@ -1,6 +1,6 @@
 //! Downloads between whole cells: values and their arrays, bytes, files, what is handed on, what is given up.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use fedcell_cell_proto::download::failure::SourceFailure;
@@ -251,8 +251,13 @@ async fn bytes_files_and_what_producers_make_are_fetched() {
     assert!(matches!(&unknown, Err(FetchError::Failed { reason, .. }) if reason.as_str().contains("invalid_request")));
 }
 
-/// A producer that has one piece and then makes its receiver wait for ever.
-struct Slow(Arc<std::sync::Barrier>);
+/// A producer that has one piece and then makes its receiver wait until the sender of its channel is dropped.
+struct Slow(Mutex<std::sync::mpsc::Receiver<()>>);
+
+fn slow() -> (std::sync::mpsc::Sender<()>, Slow) {
+    let (open, gate) = std::sync::mpsc::channel();
+    (open, Slow(Mutex::new(gate)))
+}
 
 impl Producer for Slow {
     fn produce(
@@ -261,7 +266,7 @@ impl Producer for Slow {
         _receiver: fedcell_cell_proto::address::Fqcn<'_>,
     ) -> Result<Produced, Box<dyn core::error::Error + Send + Sync>> {
         if state.is_some_and(|state| state.get("last").is_some()) {
-            self.0.wait();
+            let _ = self.0.lock().unwrap().recv();
             return Ok(Produced::Failed);
         }
         Ok(Produced::Piece { data: Value::Bytes(Bytes::from_static(b"some").into()), state: Map::from([("last", 1)]) })
@@ -271,15 +276,15 @@ impl Producer for Slow {
 #[tokio::test]
 async fn who_gives_up_tells_the_source() {
     let (server, site) = pair().await;
-    let barrier = Arc::new(std::sync::Barrier::new(2));
+    let (gate, producer) = slow();
     let downloads = server.downloads();
     let terms = downloads.terms(Receivers::named([address("site-1")]));
-    let offer = downloads.offer_with(Slow(barrier.clone()), terms).unwrap();
+    let offer = downloads.offer_with(producer, terms).unwrap();
     let fetching = site.downloads();
     let ref_id = offer.ref_ids()[0].clone();
     let fetch = tokio::spawn(async move { fetching.fetch_bytes("server", ref_id).await });
     // The second request is being worked on: the first piece has arrived.
-    while barrier_waiters(&offer) == 0 {
+    while offer.acquired().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -287,11 +292,7 @@ async fn who_gives_up_tells_the_source() {
     let outcome = outcome(&offer).await;
     assert_eq!(outcome.verdict, Verdict::Failed);
     assert_eq!(outcome.objects[0].receivers.get("site-1"), Some(&false));
-    barrier.wait();
-}
-
-fn barrier_waiters(offer: &Offer) -> usize {
-    offer.acquired().len()
+    drop(gate);
 }
 
 #[tokio::test]
@@ -306,9 +307,9 @@ async fn a_source_that_is_gone_ends_its_downloads() {
     let child = Cell::builder("site-1.job").security(SecurityMode::Clear).parent_url(url).backbone_generation(1);
     let child = child.start().await.unwrap();
     child.ready().await;
-    let barrier = Arc::new(std::sync::Barrier::new(2));
+    let (gate, producer) = slow();
     let terms = child.downloads().terms(Receivers::Unknown);
-    let offer = child.downloads().offer_with(Slow(barrier.clone()), terms).unwrap();
+    let offer = child.downloads().offer_with(producer, terms).unwrap();
     let ref_id: Text = offer.ref_ids()[0].clone();
     let fetching = server.downloads();
     let wanted = ref_id.clone();
@@ -329,5 +330,5 @@ async fn a_source_that_is_gone_ends_its_downloads() {
     // It is remembered.
     let again = server.downloads().fetch_bytes("site-1.job", ref_id).await;
     assert!(matches!(&again, Err(FetchError::Failed { reason, .. }) if *reason == "killed"), "{again:?}");
-    barrier.wait();
+    drop(gate);
 }
