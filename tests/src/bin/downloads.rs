@@ -15,6 +15,7 @@ use fedcell_cell_proto::request::Body;
 /// Arrays of this many bytes and more go to disk.
 const ABOVE: u64 = 1 << 20;
 
+#[expect(clippy::print_stdout, reason = "what it measured is what the command is for")]
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
