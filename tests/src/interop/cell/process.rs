@@ -27,7 +27,7 @@ pub(crate) const NODE_ARGUMENT: &str = "--cell-node";
 /// Argument by which it becomes a cell of ours with streams.
 pub(crate) const STREAM_NODE_ARGUMENT: &str = "--stream-node";
 
-/// Argument by which it becomes a client of ours.
+/// Argument by which it becomes a part of a federation of ours.
 pub(crate) const CLIENT_ARGUMENT: &str = "--client-node";
 
 /// How much longer than the command itself may take its answer may stay away.
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     Cell,
     /// A cell with its streams and downloads.
     Stream,
-    /// A part of a federation; of ours, a client.
+    /// A part of a federation; of ours, a client or a server.
     Federation,
 }
 

@@ -1,8 +1,8 @@
-//! Clients in a federation of the reference: a real server with kits that the reference provisioned.
+//! Clients and servers of both makers in one federation, with kits that the reference provisioned.
 //!
 //! A row says what is unusual about a client and what the server must then show; it starts a server of its own, on ports
-//! of its own. Who joins is a [`Maker`]: rows of the reference's own client prove the rows, ours has to do as well. Both
-//! speak the protocol of `tests/reference/federation.py`, the role `client`.
+//! of its own. Rows of the reference among itself prove the rows. Both makers speak the protocol of
+//! `tests/reference/federation.py`, the roles `server` and `client`.
 //! `FEDCELL_ROWS=TEXT` runs only what has the text in its name.
 
 mod node;
@@ -24,8 +24,9 @@ use project::Project;
 
 pub(crate) use node::main as node_main;
 
-/// Who joins.
-const CLIENTS: &[Maker] = &[Maker::Theirs, Maker::Ours];
+/// Makers of server and client. The first proves the rows; between ours alone there is nothing to compare.
+const PAIRS: [(Maker, Maker); 3] =
+    [(Maker::Theirs, Maker::Theirs), (Maker::Theirs, Maker::Ours), (Maker::Ours, Maker::Theirs)];
 
 /// Federations that run at the same time: most of a row is waiting, and each has two to four processes of 100 MiB.
 const WORKERS: usize = 4;
@@ -42,18 +43,19 @@ pub fn run(options: Options) -> Outcome {
     let filter = std::env::var("FEDCELL_ROWS").unwrap_or_default();
     let rows: Vec<_> = rows::rows(options.quick).into_iter().filter(|row| row.name.contains(&filter)).collect();
     ensure!(!rows.is_empty(), "no row has {filter:?} in its name");
-    let count = rows.len() * CLIENTS.len();
-    let jobs = rows.iter().flat_map(|row| CLIENTS.iter().map(move |maker| (row, *maker)));
-    let jobs = Mutex::new(jobs.collect::<Vec<_>>().into_iter());
+    let jobs = rows.iter().flat_map(|row| PAIRS.into_iter().map(move |makers| (row, makers)));
+    let jobs: Vec<_> = jobs.filter(|(row, (server, _))| row.is_for(*server)).collect();
+    let count = jobs.len();
+    let jobs = Mutex::new(jobs.into_iter());
     let failed = Mutex::new(0);
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 loop {
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((row, maker)) = job else { break };
-                    let members = format!("client {}", maker.letter());
-                    let verdict = judge(members, row.name.to_owned(), || row.run(&project, maker));
+                    let Some((row, (server, client))) = job else { break };
+                    let members = format!("server {} client {}", server.letter(), client.letter());
+                    let verdict = judge(members, row.name.to_owned(), || row.run(&project, server, client));
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(verdict.reason.is_some());
                     print!("{}", table(&[verdict]));
                 }

@@ -17,15 +17,15 @@ const LIMIT: f64 = 60.0;
 /// Seconds between heartbeats. The reference sleeps in steps of two seconds, and not at all for less.
 const HEARTBEAT: f64 = 2.0;
 
-/// A running server of the reference.
+/// A running server of either maker.
 #[derive(Debug)]
 pub(super) struct Server(Process);
 
 impl Server {
     /// Starts it, and waits until it takes clients.
-    pub(super) fn start(kits: &Kits) -> Result<Self> {
+    pub(super) fn start(maker: Maker, kits: &Kits) -> Result<Self> {
         let config = json!({"role": "server", "name": "the server", "workspace": kits.of(SERVER)});
-        let process = Process::start_kind(Kind::Federation, Maker::Theirs, &config, &kits.log("server"))?;
+        let process = Process::start_kind(Kind::Federation, maker, &config, &kits.log("server"))?;
         process.event("ready", START_LIMIT)?;
         Ok(Self(process))
     }

@@ -1,13 +1,10 @@
-//! Our client under remote control: the role `client` of `tests/reference/federation.py`, which describes its protocol.
-//!
-//! It reads a kit as it was provisioned. Its attempts are the connections that came to nothing.
+//! Our client as a part of a federation. Its attempts are the connections that came to nothing.
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{Identity, ProjectRoot};
@@ -15,22 +12,17 @@ use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder, CellEvent, Events};
 use fedcell_client::communicator::{Communicator, Config};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::interop::cell::node::{lines, put, run_node};
+use super::{configuration, text};
+use crate::interop::cell::node::put;
 
 /// Runs the client until its input ends or it is told to stop.
-pub(crate) fn main() -> ExitCode {
-    run_node(live())
-}
-
-async fn live() -> Result<()> {
-    let mut lines = lines();
-    let config = lines.recv().await.context("no configuration")?;
-    let name = config["name"].as_str().context("no name")?;
-    let workspace = Path::new(config["workspace"].as_str().context("no workspace")?);
+pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+    let name = text(config, "name")?;
+    let workspace = Path::new(text(config, "workspace")?);
     let kit = Kit::read(name, workspace)?;
     let (cell, events) = kit.builder()?.start_watched().await?;
     let mut settings = kit.settings()?;
@@ -116,13 +108,10 @@ struct Kit<'a> {
 
 impl<'a> Kit<'a> {
     fn read(name: &'a str, workspace: &Path) -> Result<Self> {
-        let json = |file: &str| -> Result<Value> {
-            let bytes = std::fs::read(workspace.join(file)).with_context(|| format!("no {file}"))?;
-            serde_json::from_slice(&bytes).with_context(|| format!("{file} is no JSON"))
-        };
-        let mut config = json("startup/fed_client.json")?;
+        let mut config = configuration(workspace, "startup/fed_client.json")?;
         let relay = workspace.join("local/relay__resources.json").exists();
-        let relay = if relay { Some(json("local/relay__resources.json")?["relay_config"].take()) } else { None };
+        let read = || configuration(workspace, "local/relay__resources.json");
+        let relay = if relay { Some(read()?["relay_config"].take()) } else { None };
         let startup = workspace.join("startup");
         Ok(Self { name, startup, server: config["servers"][0].take(), client: config["client"].take(), relay })
     }
@@ -163,12 +152,5 @@ impl<'a> Kit<'a> {
         text(&self.client, "fqsn")?.clone_into(&mut config.fqsn);
         config.is_leaf = self.client["is_leaf"] != false;
         Ok(config)
-    }
-}
-
-fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
-    match value[field].as_str() {
-        Some(text) => Ok(text),
-        None => bail!("no {field} in the kit"),
     }
 }

@@ -1,0 +1,134 @@
+//! Our server as a part of a federation: membership on a cell, and an eye on what it answers.
+
+use core::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::Cell;
+use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
+use fedcell_cell::proto::headers::HeaderMap;
+use fedcell_cell::proto::message::Message;
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_protocol_defs::cell::{HeaderKey, Topic, Wildcard};
+use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig, ServerKeys};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::{configuration, text};
+use crate::interop::cell::node::put;
+
+/// How often a condition is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What was asked, and under which name it is told.
+const WATCHED: [(Topic<'static>, &str); 4] = [
+    (Topic::CHALLENGE, "challenge"),
+    (Topic::REGISTER, "register"),
+    (Topic::HEART_BEAT, "heartbeat"),
+    (Topic::QUIT, "quit"),
+];
+
+type Calls = Arc<Mutex<Vec<Value>>>;
+
+/// Runs the server until its input ends or it is told to stop.
+pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+    let workspace = Path::new(text(config, "workspace")?);
+    let startup = workspace.join("startup");
+    let kit = configuration(workspace, "startup/fed_server.json")?["servers"][0].take();
+    let url = format!("{}://{}", text(&kit["service"], "scheme")?, text(&kit["service"], "target")?);
+    let mode: SecurityMode = kit["connection_security"].as_str().unwrap_or("mtls").parse()?;
+    let mut builder = Cell::builder("server").root_url(url).security(mode);
+    builder = builder.credentials(Credentials::from_kit(&startup)?);
+    for (address, name) in kit["auth_identity_map"].as_object().into_iter().flatten() {
+        builder = builder.identity(address, name.as_str().unwrap_or_default());
+    }
+    let identity = Identity::load(&startup.join("server.crt"), &startup.join("server.key"))?;
+    let keys = ServerKeys { identity: Arc::new(identity), root: ProjectRoot::load(&startup.join("rootCA.pem"))? };
+    let service = MembershipService::new(Registrar::new(RegistrarConfig::new(text(&kit, "name")?), Some(keys))?);
+    let cell = builder.start().await?;
+    service.attach(&cell)?;
+    let calls = Calls::default();
+    let seen = Arc::clone(&calls);
+    let any = Wildcard::ANY.as_str();
+    cell.filter(Place::OutgoingReply, any, any, move |_: &FilterContext<'_>, message: &mut Message| {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).extend(call(&message.headers));
+        Verdict::Pass
+    });
+    put(&json!({"event": "ready", "pid": std::process::id()}));
+    while let Some(command) = lines.recv().await {
+        let mut answer = match obey(&command, &service, &calls).await {
+            Ok(answer) => answer,
+            Err(error) => json!({"error": format!("{error:#}")}),
+        };
+        answer["id"] = command["id"].clone();
+        put(&answer);
+        if command["do"] == "stop" {
+            break;
+        }
+    }
+    cell.shutdown().await;
+    Ok(())
+}
+
+/// What a reply says about a request that is watched.
+fn call(headers: &HeaderMap) -> Option<Value> {
+    let text = |key| headers.text(key).ok().flatten();
+    let topic = text(HeaderKey::TOPIC)?;
+    let (_, what) = WATCHED.iter().find(|(watched, _)| watched.as_str() == topic)?;
+    Some(json!({
+        "what": what, "origin": text(HeaderKey::DESTINATION), "code": text(HeaderKey::RETURN_CODE),
+        "error": text(HeaderKey::ERROR),
+    }))
+}
+
+async fn obey(command: &Value, service: &MembershipService, calls: &Calls) -> Result<Value> {
+    let name = || text(command, "name");
+    let listed = || -> Vec<Value> {
+        service.with(|registrar| {
+            let told = registrar.sites().map(|member| {
+                json!({
+                    "name": member.name, "fqcn": member.fqcn.as_str(), "fqsn": member.fqsn, "is_leaf": member.is_leaf,
+                })
+            });
+            told.collect()
+        })
+    };
+    let seen = || calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(match text(command, "do")? {
+        "clients" => json!({"clients": listed()}),
+        "calls" => json!({"calls": seen()}),
+        "wait_client" => {
+            let (name, present) = (name()?, command["present"] != false);
+            let met = || listed().iter().any(|client| client["name"] == name) == present;
+            json!({"met": wait(command, met).await})
+        }
+        "wait_calls" => {
+            let wanted = ["what", "origin", "code"].map(|field| (field, &command[field]));
+            let is_wanted =
+                |call: &Value| wanted.iter().all(|(field, value)| value.is_null() || call[field] == **value);
+            let count = command["count"].as_u64().unwrap_or(1);
+            json!({"met": wait(command, || seen().iter().filter(|call| is_wanted(call)).count() as u64 >= count).await})
+        }
+        "disable" => {
+            service.with(|registrar| registrar.disable(name().unwrap_or_default()));
+            json!({})
+        }
+        "enable" => json!({"was": service.with(|registrar| registrar.enable(name().unwrap_or_default()))}),
+        "stop" => json!({}),
+        other => json!({"error": format!("no command {other:?}")}),
+    })
+}
+
+async fn wait(command: &Value, condition: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(30.0));
+    while !condition() {
+        if Instant::now() >= end {
+            return false;
+        }
+        sleep(TICK).await;
+    }
+    true
+}
