@@ -37,8 +37,6 @@ fn row(name: impl Into<String>, run: impl Fn(&mut Network<'_>) -> Result<()> + '
 /// The rows of a network.
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     let leaf = plan.shape.seats.len() - 1;
-    // Ours has no downloads yet.
-    let downloading = !plan.members.contains('R');
     let mut rows = Vec::new();
     if plan.scale != SMALL {
         for (from, to, way) in [(leaf, 0, "up"), (0, leaf, "down")] {
@@ -52,9 +50,6 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
             rows.push(row(format!("a byte stream of 1 GiB, reliable, {way}"), move |net| {
                 transfers(net, "stream", from, to, &[LARGE], &json!({"reliable": true, "timeout": LARGE_LIMIT}))
             }));
-            if !downloading {
-                continue;
-            }
             rows.push(row(format!("a file of 1 GiB is downloaded, {way}"), move |net| {
                 download(net, "file", from, to, &json!({"random": LARGE}))
             }));
@@ -83,9 +78,6 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
         }));
         rows.push(row(format!("requests and replies, {way}"), move |net| requests(net, from, to)));
         rows.push(row(format!("a request that nobody handles, {way}"), move |net| unhandled(net, from, to)));
-        if !downloading {
-            continue;
-        }
         rows.push(row(format!("a model of arrays there and back, {way}"), move |net| models(net, from, to)));
         for (kind, word) in [("raw", "raw bytes"), ("file", "files"), ("arrays", "arrays")] {
             rows.push(row(format!("{word} are downloaded, {way}"), move |net| downloads(net, kind, from, to)));
@@ -94,7 +86,7 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     }
     rows.push(row("32 requests at once in both directions", many));
     rows.push(row("eight blobs at once in both directions, small requests between", crowd));
-    if leaf > 1 && downloading {
+    if leaf > 1 {
         rows.push(row("references are handed on untouched", hand_on));
         rows.push(row("two receivers of one offer", two_receivers));
     }

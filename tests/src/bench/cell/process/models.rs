@@ -9,7 +9,7 @@ use fedcell_fobs::Value;
 ///
 /// If it cannot be read, or what it refers to cannot be had.
 pub async fn received(request: &Request) -> anyhow::Result<Value> {
-    Ok(request.value()?)
+    Ok(request.fetch().await?)
 }
 
 /// Bytes of the arrays and byte strings of a dictionary.

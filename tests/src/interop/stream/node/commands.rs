@@ -11,10 +11,13 @@ use bytes::Bytes;
 use fedcell_cell::proto::stream::StreamError;
 use fedcell_cell::stream::StreamReader;
 use fedcell_cell::{Answer, Cell, HandlerError, Request};
+use fedcell_fobs::Map;
+use fedcell_protocol_defs::cell::PayloadEncoding;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::content;
+use super::downloads::Store;
 use crate::interop::cell::node::Node as CellNode;
 
 /// What came, by channel and topic.
@@ -27,11 +30,13 @@ pub(super) struct Node {
     base: CellNode,
     taken: Arc<Mutex<Taken>>,
     bell: Arc<Notify>,
+    downloads: Store,
 }
 
 impl Node {
-    pub(super) fn new(cell: Cell, base: CellNode) -> Self {
-        Self { cell, base, taken: Arc::default(), bell: Arc::default() }
+    pub(super) fn new(cell: Cell, base: CellNode) -> Result<Self> {
+        let downloads = Store::new(cell.clone())?;
+        Ok(Self { cell, base, taken: Arc::default(), bell: Arc::default(), downloads })
     }
 
     /// Does what a command says; the result is the line to answer with.
@@ -42,6 +47,10 @@ impl Node {
             "taken" => self.taken(&command).await,
             "answer" => self.answer(&command),
             "ask" => self.ask(&command).await,
+            "hand_on" => self.hand_on(&command),
+            "offer" => self.downloads.offer(&command),
+            "outcome" => self.downloads.outcome(&command).await,
+            "fetch" => self.downloads.fetch(&command).await,
             "inspect" => self.inspect(),
             _ => return self.base.serve(command).await,
         };
@@ -155,12 +164,36 @@ impl Node {
         let (channel, topic) = route(command)?;
         let tells = command["kind"] == "tell";
         self.cell.handle(channel, topic, move |request: Request| async move {
-            if !tells {
-                return Ok::<Answer, HandlerError>(request.body().into());
+            if tells {
+                let told = content::describe_received(request.headers(), request.payload(), request.fetch());
+                let value = content::to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
+                return Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&value)?.into());
             }
-            let described = content::describe_received(request.headers(), request.payload()).map_err(refusal)?;
-            let value = content::to_fobs(&described).map_err(refusal)?;
-            Ok(fedcell_cell::fobs_body(&value)?.into())
+            if content::received_encoding(request.headers())? != PayloadEncoding::FOBS {
+                return Ok(request.body().into());
+            }
+            // Arrays are fetched, and stay here for whoever asked.
+            let value = request.fetch().await.map_err(refusal)?;
+            Ok(request.body_of(&value)?.into())
+        });
+        Ok(json!({}))
+    }
+
+    /// Handles requests by handing their body on as it came, references and all.
+    fn hand_on(&self, command: &Value) -> Result<Value> {
+        let (channel, topic) = route(command)?;
+        let (target, other) = (text(command, "target")?.to_owned(), text(command, "other")?.to_owned());
+        self.cell.downloads().pass_through(channel, topic);
+        self.cell.handle(channel, topic, move |request: Request| {
+            let (target, other) = (target.clone(), other.clone());
+            async move {
+                let value = request.fetch().await.map_err(refusal)?;
+                let here = content::to_fobs(&content::tree(&value)).map_err(refusal)?;
+                let asked = request.cell().request(target.as_str(), request.channel(), other).value(&value);
+                let there = asked.timeout(Duration::from_secs(60)).send().await.map_err(refusal)?.value()?;
+                let both = Map::from([("here", here), ("there", there)]);
+                Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&both.into())?.into())
+            }
         });
         Ok(json!({}))
     }
@@ -187,7 +220,7 @@ impl Node {
         let mut answer = match outcome {
             Ok(response) => json!({
                 "code": response.return_code().as_str(), "reason": response.error(),
-                "reply": content::describe_received(response.headers(), response.payload())?,
+                "reply": content::describe_received(response.headers(), response.payload(), response.fetch(&self.cell)).await?,
             }),
             Err(error) => json!({"code": error.return_code().as_str(), "reason": chain(&error)}),
         };
@@ -205,7 +238,7 @@ impl Node {
         Ok(json!({
             "streams": outgoing + incoming,
             "collected": collected,
-            "waiting": self.cell.waiting_requests(),
+            "waiting": self.cell.waiting_requests() + self.downloads.open(),
             "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             "files": std::fs::read_dir("/proc/self/fd")?.count(),
             "resident": resident * 1024,
@@ -229,7 +262,7 @@ fn refusal(error: impl core::fmt::Display) -> HandlerError {
     HandlerError::invalid_request(error.to_string())
 }
 
-fn chain(error: &dyn core::error::Error) -> String {
+pub(super) fn chain(error: &dyn core::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -243,10 +276,10 @@ fn route(command: &Value) -> Result<(&str, &str)> {
     Ok((text(command, "channel")?, text(command, "topic")?))
 }
 
-fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
+pub(super) fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
     command[field].as_str().with_context(|| format!("no {field}"))
 }
 
-fn limit(command: &Value) -> Duration {
+pub(super) fn limit(command: &Value) -> Duration {
     Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(60.0))
 }

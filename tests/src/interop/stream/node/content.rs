@@ -1,8 +1,13 @@
 //! What is sent, made after a description; what has come, told in the words of both nodes.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
+use fedcell_cell::download::Fetch;
 use fedcell_cell::proto::frame::Payload;
 use fedcell_cell::proto::headers::HeaderMap;
 use fedcell_cell::proto::request::Body;
@@ -86,6 +91,21 @@ pub(super) fn told<'a>(segments: impl IntoIterator<Item = &'a Bytes>) -> Value {
     json!({"len": length, "sha256": hex(context.finish().as_ref())})
 }
 
+/// What a file is.
+pub(super) fn told_file(path: &Path) -> std::io::Result<Value> {
+    let (mut file, mut context, mut length) = (File::open(path)?, Context::new(&SHA256), 0);
+    let mut piece = vec![0; PERIOD];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        context.update(&piece[..read]);
+        length += read;
+    }
+    Ok(json!({"len": length, "sha256": hex(context.finish().as_ref())}))
+}
+
 /// The digest of bytes that come piece by piece.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -111,13 +131,26 @@ pub(super) fn describe(encoding: PayloadEncoding<'_>, payload: &Payload) -> Resu
     })
 }
 
-/// What a received body is; streams have a header of their own for its encoding.
-pub(super) fn describe_received(headers: &HeaderMap, payload: &Payload) -> Result<Value> {
+/// What a received body is, everything that it refers to being fetched; streams have a header of their own for its
+/// encoding.
+pub(super) async fn describe_received(headers: &HeaderMap, payload: &Payload, fetch: Fetch) -> Result<Value> {
+    match received_encoding(headers)? {
+        PayloadEncoding::FOBS => Ok(match fetch.await? {
+            // The reference does not tell an encoded nothing from no body.
+            Fobs::Null => json!({"encoding": "none"}),
+            value => json!({"encoding": "fobs", "value": tree(&value)}),
+        }),
+        encoding => describe(encoding, payload),
+    }
+}
+
+/// How a received body is encoded.
+pub(super) fn received_encoding(headers: &HeaderMap) -> Result<PayloadEncoding<'_>> {
     let text = match headers.text(stream::HeaderKey::PAYLOAD_ENCODING)? {
         Some(text) => Some(text),
         None => headers.text(HeaderKey::PAYLOAD_ENCODING)?,
     };
-    describe(text.map_or(PayloadEncoding::NONE, PayloadEncoding::new), payload)
+    Ok(text.map_or(PayloadEncoding::NONE, PayloadEncoding::new))
 }
 
 /// What an object is: arrays by their content, references by their address, all else as it stands.

@@ -3,6 +3,7 @@
 
 mod commands;
 mod content;
+mod downloads;
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ async fn run() -> Result<()> {
     let base = CellNode::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
     tokio::spawn(announce(cell.clone()));
-    let node = Node::new(cell.clone(), base);
+    let node = Node::new(cell.clone(), base)?;
     let mut stop = None;
     while let Some(command) = lines.recv().await {
         if command["do"] == "stop" {
