@@ -2,8 +2,8 @@
 
     python tests/reference/stream_node.py [--host SOCKET]
 
-The protocol is that of `cell_node.py`, whose commands it knows too. The configuration has one field more: `settings`, the
-reference's own settings by name (`streaming_window_size`, ...).
+The protocol is that of `cell_node.py`, whose commands it knows too. The configuration has two fields more: `settings`, the
+reference's own settings by name (`streaming_window_size`, ...), and `scratch`, a folder for files.
 
 Further commands: `take` (receive blobs or byte streams), `send` (one of either), `answer` (handle streamed requests),
 `ask` (send one), `offer` and `fetch` (both ends of a download), `outcome` (of an offer), `taken`, `hand_on`. The module
@@ -151,7 +151,7 @@ class StreamNode(cell_node.Node):
         numpy_decomposers.register()
         self.kept_streams = {}
         self.offers = {}
-        self.folder = tempfile.TemporaryDirectory(prefix="fedcell-node-")
+        self.folder = tempfile.TemporaryDirectory(prefix="fedcell-node-", dir=config.get("scratch"))
         super().__init__(config, out)
         DownloadService.initialize(self.streams)
 

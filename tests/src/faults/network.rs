@@ -147,7 +147,9 @@ impl<'a> Network<'a> {
 
 fn start(kits: &Kits, config: &Value) -> Result<Process> {
     let name = format!("faults-{}.log", config["fqcn"].as_str().unwrap_or("?"));
-    Process::start_kind(Kind::Stream, Maker::Ours, config, &kits.root().join(name))
+    let mut config = config.clone();
+    config["scratch"] = json!(kits.root());
+    Process::start_kind(Kind::Stream, Maker::Ours, &config, &kits.root().join(name))
 }
 
 fn proxy(kits: &Kits, dial: &str) -> Result<(Process, String)> {

@@ -149,6 +149,8 @@ impl<'a> Network<'a> {
             "credentials": self.kits.of(place.kit),
             "identities": identities,
             "settings": self.plan.scale.settings(),
+            // What a killed cell leaves there goes with the runner's own.
+            "scratch": self.kits.root(),
         })
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(cell: Cell, base: CellNode) -> Result<Self> {
-        let downloads = Store::new(cell.clone())?;
+    pub(super) fn new(cell: Cell, base: CellNode, scratch: Option<&str>) -> Result<Self> {
+        let downloads = Store::new(cell.clone(), scratch)?;
         Ok(Self { cell, base, taken: Arc::default(), bell: Arc::default(), downloads })
     }
 
@@ -169,7 +169,7 @@ impl Node {
                 let value = content::to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
                 return Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&value)?.into());
             }
-            if content::received_encoding(request.headers())? != PayloadEncoding::FOBS {
+            if content::received_encoding(request.headers()).map_err(refusal)? != PayloadEncoding::FOBS {
                 return Ok(request.body().into());
             }
             // Arrays are fetched, and stay here for whoever asked.

@@ -1,6 +1,7 @@
 //! What a node is told to do with downloads: offer, fetch, tell how an offer went.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,8 +24,9 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(cell: Cell) -> Result<Self> {
-        let folder = Arc::new(tempfile::TempDir::with_prefix("fedcell-node-")?);
+    pub(super) fn new(cell: Cell, scratch: Option<&str>) -> Result<Self> {
+        let above = scratch.map_or_else(std::env::temp_dir, PathBuf::from);
+        let folder = Arc::new(tempfile::TempDir::with_prefix_in("fedcell-node-", above)?);
         Ok(Self { cell, folder, offers: Arc::default() })
     }
 

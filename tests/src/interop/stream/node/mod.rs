@@ -30,7 +30,7 @@ async fn run() -> Result<()> {
     let base = CellNode::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
     tokio::spawn(announce(cell.clone()));
-    let node = Node::new(cell.clone(), base)?;
+    let node = Node::new(cell.clone(), base, config["scratch"].as_str())?;
     let mut stop = None;
     while let Some(command) = lines.recv().await {
         if command["do"] == "stop" {
