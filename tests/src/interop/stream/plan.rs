@@ -54,6 +54,9 @@ pub(super) const SMALL: Scale = Scale { name: "small", chunk: 64 << 10, window: 
 /// What the reference has without settings.
 pub(super) const USUAL: Scale = Scale { name: "usual", chunk: 1 << 20, window: 64 << 20, ack_interval: 16 << 20 };
 
+/// The same, for one model of two gibibytes.
+pub(super) const HUGE: Scale = Scale { name: "huge", ..USUAL };
+
 impl Scale {
     /// The settings of a cell.
     pub(super) fn settings(self) -> Value {
@@ -150,5 +153,6 @@ pub(super) fn plans(quick: bool) -> Vec<Plan> {
     for (shape, all, link) in usual {
         plans.extend(all.iter().map(|members| plan(shape, members, link, USUAL)));
     }
+    plans.push(plan(&PAIR, "PR", Link::Clear, HUGE));
     plans
 }

@@ -5,7 +5,7 @@ use fedcell_protocol_defs::cell::ReturnCode;
 use serde_json::{Value, json};
 
 use super::network::Network;
-use super::plan::{Link, Plan, SMALL};
+use super::plan::{HUGE, Link, Plan, SMALL};
 
 /// Channel of the rows: one that is streamed.
 const CHANNEL: &str = "aux_communication";
@@ -18,6 +18,12 @@ const LARGE_LIMIT: f64 = 240.0;
 
 /// Bytes of the largest transfers.
 const LARGE: u64 = 1 << 30;
+
+/// Arrays of the largest model.
+const ARRAYS: u64 = 200;
+
+/// Bytes of the largest model.
+const MODEL: u64 = 2 << 30;
 
 /// What shows a property of a running network.
 type Show = dyn Fn(&mut Network<'_>) -> Result<()>;
@@ -38,6 +44,17 @@ fn row(name: impl Into<String>, run: impl Fn(&mut Network<'_>) -> Result<()> + '
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     let leaf = plan.shape.seats.len() - 1;
     let mut rows = Vec::new();
+    if plan.scale == HUGE {
+        // Least memory first: a process keeps the peak of what it has done.
+        return vec![
+            row("200 arrays, 2 GiB, there and back over the disk: at most 300 MiB", |net| {
+                memory(net, "spill", 300 << 20)
+            }),
+            row("200 arrays, 2 GiB, there and back: at most 1.2 times their size", |net| {
+                memory(net, "echo", MODEL + MODEL / 5)
+            }),
+        ];
+    }
     if plan.scale != SMALL {
         for (from, to, way) in [(leaf, 0, "up"), (0, leaf, "down")] {
             rows.push(row(format!("blobs up to three windows, reliable, {way}"), move |net| {
@@ -194,6 +211,21 @@ fn models(net: &mut Network<'_>, from: usize, to: usize) -> Result<()> {
         payload["shareable"] = json!(true);
         echo(net, from, to, &topic, &payload, &json!({}))?;
     }
+    Ok(())
+}
+
+/// A model goes from the server to the leaf and back, each end fetching it from the other; the leaf's process has no more
+/// than so much in memory at any moment.
+fn memory(net: &mut Network<'_>, kind: &str, most: u64) -> Result<()> {
+    let topic = net.topic("model");
+    let leaf = net.leaf();
+    net.call(leaf, "answer", json!({"channel": CHANNEL, "topic": topic, "kind": kind}))?;
+    let mut payload = arrays(ARRAYS, MODEL / ARRAYS / 4, "<f4");
+    payload["shareable"] = json!(true);
+    echo(net, 0, leaf, &topic, &payload, &json!({"timeout": LARGE_LIMIT}))?;
+    let held = net.call(leaf, "inspect", json!({}))?;
+    let peak = held["peak"].as_u64().unwrap_or(u64::MAX);
+    ensure!(peak <= most, "the leaf had {} MiB in memory, {} MiB are allowed", peak >> 20, most >> 20);
     Ok(())
 }
 

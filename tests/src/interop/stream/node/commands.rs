@@ -20,6 +20,9 @@ use super::content;
 use super::downloads::Store;
 use crate::interop::cell::node::Node as CellNode;
 
+/// Bytes of an array from which on it goes to the disk, where the disk is wanted.
+const SPILLED: u64 = 1 << 20;
+
 /// What came, by channel and topic.
 type Taken = BTreeMap<(String, String), Vec<Value>>;
 
@@ -163,18 +166,26 @@ impl Node {
     fn answer(&self, command: &Value) -> Result<Value> {
         let (channel, topic) = route(command)?;
         let tells = command["kind"] == "tell";
-        self.cell.handle(channel, topic, move |request: Request| async move {
-            if tells {
-                let told = content::describe_received(request.headers(), request.payload(), request.fetch());
-                let value = content::to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
-                return Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&value)?.into());
+        let spill = (command["kind"] == "spill").then(|| self.downloads.folder());
+        self.cell.handle(channel, topic, move |request: Request| {
+            let spill = spill.clone();
+            async move {
+                if tells {
+                    let told = content::describe_received(request.headers(), request.payload(), request.fetch());
+                    let value = content::to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
+                    return Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&value)?.into());
+                }
+                if content::received_encoding(request.headers()).map_err(refusal)? != PayloadEncoding::FOBS {
+                    return Ok(request.body().into());
+                }
+                // Arrays are fetched, and stay here for whoever asked: on the disk, or in memory.
+                if let Some(folder) = spill {
+                    let fetched = request.fetch().spill(folder, SPILLED).await.map_err(refusal)?;
+                    return Ok(request.body_of(&fetched.value)?.into());
+                }
+                let value = request.fetch().await.map_err(refusal)?;
+                Ok(request.body_of(&value)?.into())
             }
-            if content::received_encoding(request.headers()).map_err(refusal)? != PayloadEncoding::FOBS {
-                return Ok(request.body().into());
-            }
-            // Arrays are fetched, and stay here for whoever asked.
-            let value = request.fetch().await.map_err(refusal)?;
-            Ok(request.body_of(&value)?.into())
         });
         Ok(json!({}))
     }
@@ -233,15 +244,18 @@ impl Node {
     fn inspect(&self) -> Result<Value> {
         let (outgoing, incoming, collected) = self.cell.streams();
         let status = std::fs::read_to_string("/proc/self/status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let resident: u64 = resident.trim().trim_end_matches(" kB").parse()?;
+        let memory = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
+            anyhow::Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        };
         Ok(json!({
             "streams": outgoing + incoming,
             "collected": collected,
             "waiting": self.cell.waiting_requests() + self.downloads.open(),
             "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             "files": std::fs::read_dir("/proc/self/fd")?.count(),
-            "resident": resident * 1024,
+            "resident": memory("VmRSS:")?,
+            "peak": memory("VmHWM:")?,
         }))
     }
 }

@@ -111,6 +111,11 @@ impl Store {
         })
     }
 
+    /// The folder for files.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     /// Offers that are not settled.
     pub(super) fn open(&self) -> usize {
         self.cell.downloads().open_offers()
