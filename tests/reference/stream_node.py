@@ -220,11 +220,16 @@ class StreamNode(cell_node.Node):
         return {"sent": told(data), "failure": failure, "seconds": time.monotonic() - start}
 
     def taken(self, channel, topic, count, timeout=60.0):
-        """What came, once so many have."""
+        """What came, each content once, when so many have."""
         route = (channel, topic)
-        met = self.wait(lambda: len(self.kept_streams.get(route, [])) >= count, timeout)
+
+        def different():
+            # The reference takes a short stream for a new one if all of its chunks come once more after its end.
+            return {(record.get("sha256"), record.get("error")): record for record in self.kept_streams.get(route, [])}
+
+        met = self.wait(lambda: len(different()) >= count, timeout)
         with self.changed:
-            return {"met": met, "taken": list(self.kept_streams.get(route, []))}
+            return {"met": met, "taken": list(different().values())}
 
     # Requests.
 

@@ -1,8 +1,11 @@
 //! `fedcell cell`: a bare cell that routes, and answers where it is told to.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use fedcell_cell::download::Offer;
+use fedcell_cell::proto::download::source::Receivers;
 use fedcell_cell::stream::StreamReader;
 use fedcell_cell::{Cell, Request};
 use serde_json::json;
@@ -17,6 +20,7 @@ pub(crate) const NAME: &str = "cell";
 const LISTEN: &str = "listen";
 const ECHO: &str = "echo";
 const RECEIVE: &str = "receive";
+const OFFER: &str = "offer";
 
 pub(crate) fn command() -> Command {
     cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
@@ -43,6 +47,13 @@ pub(crate) fn command() -> Command {
             .value_name("CHANNEL:TOPIC=DIR")
             .action(ArgAction::Append)
             .help("Keep the files that are streamed there in this folder; one JSON line for each"),
+    )
+    .arg(
+        Arg::new(OFFER)
+            .long(OFFER)
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .help("Let other cells download this file; the line of the cell says under which reference"),
     )
 }
 
@@ -72,9 +83,20 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     for ((channel, topic), folder) in folders {
         cell.handle_stream(channel, topic, move |stream: StreamReader| transfer::keep(stream, folder.clone()));
     }
+    let downloads = cell.downloads();
+    let mut offers = Vec::new();
+    for file in arguments.get_many::<String>(OFFER).into_iter().flatten() {
+        // For whoever comes, as long as this cell runs.
+        let mut terms = downloads.terms(Receivers::Unknown);
+        terms.timeout = Duration::MAX;
+        let offer = downloads.offer_file(file, terms);
+        let offer =
+            offer.map_err(|error| Failure::new(Kind::Configuration, error).context(format!("--offer {file}")))?;
+        offers.push((file.as_str(), offer));
+    }
     let stopped = tokio::select! {
         reason = stop::requested() => reason?,
-        outcome = until_ready(&cell) => match outcome? {},
+        outcome = until_ready(&cell, &offers) => match outcome? {},
         () = cell.ended() => "its own end",
     };
     tracing::info!(reason = stopped, "stopping");
@@ -83,7 +105,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// Says that the cell is ready, and then waits for ever.
-async fn until_ready(cell: &Cell) -> Result<core::convert::Infallible, Failure> {
+async fn until_ready(cell: &Cell, offers: &[(&str, Offer)]) -> Result<core::convert::Infallible, Failure> {
     cell.ready().await;
     let listeners: Vec<_> = cell
         .connectors()
@@ -91,11 +113,16 @@ async fn until_ready(cell: &Cell) -> Result<core::convert::Infallible, Failure> 
         .filter(|connector| connector.bound.is_some())
         .map(|connector| json!({"url": connector.url, "security": connector.security.to_string()}))
         .collect();
+    let offers = offers.iter().map(|(file, offer)| {
+        let reference = offer.ref_ids().first().map(|reference| reference.as_str().to_owned());
+        json!({"file": file, "ref": reference})
+    });
     print::json(&json!({
         "event": "ready",
         "fqcn": cell.address().as_str(),
         "pid": std::process::id(),
         "listeners": listeners,
+        "offers": offers.collect::<Vec<_>>(),
         "peers": cell.peers().iter().map(|peer| peer.as_str().to_owned()).collect::<Vec<_>>(),
     }))?;
     core::future::pending().await

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::process::ExitCode;
 
+use fedcell_cell::download::FetchError;
 use fedcell_cell::stream::FileError;
 use fedcell_cell::{RequestError, StartError};
 use fedcell_protocol_defs::cell::ReturnCode;
@@ -99,6 +100,17 @@ impl From<FileError> for Failure {
             FileError::Stream(error) if error.return_code() == ReturnCode::TIMEOUT => Self::new(Kind::Timeout, error),
             FileError::Stream(error) => Self::new(Kind::Network, error),
             other => Self::local(other),
+        }
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Failed { .. } | FetchError::Kind { .. } => Self::new(Kind::Answered, error),
+            FetchError::Source(_) => Self::new(Kind::Usage, error),
+            FetchError::Disk(_) => Self::local(error),
+            other => Self::new(Kind::Network, other),
         }
     }
 }

@@ -34,6 +34,8 @@ const CONCURRENCY: &str = "concurrency";
 const JSON: &str = "json";
 const STREAM: &str = "stream";
 const FILE: &str = "file";
+const DOWNLOAD: &str = "download";
+const OUTPUT: &str = "output";
 
 pub(crate) fn command() -> Command {
     let about = "Send a request and print the reply";
@@ -45,8 +47,8 @@ pub(crate) fn command() -> Command {
             required(TARGET, "FQCN", "Address of the cell that is asked; several make a broadcast")
                 .action(ArgAction::Append),
         )
-        .arg(required(CHANNEL, "C", "Channel of the request"))
-        .arg(required(TOPIC, "T", "Topic of the request"))
+        .arg(required(CHANNEL, "C", "Channel of the request").required(false).required_unless_present(DOWNLOAD))
+        .arg(required(TOPIC, "T", "Topic of the request").required(false).required_unless_present(DOWNLOAD))
         .arg(
             Arg::new(PAYLOAD)
                 .long(PAYLOAD)
@@ -67,6 +69,21 @@ pub(crate) fn command() -> Command {
                 .value_name("PATH")
                 .conflicts_with_all([PAYLOAD, FOBS, STREAM, REPEAT, CONCURRENCY])
                 .help("Stream this file in place of a request; what is lost on the way is sent again"),
+        )
+        .arg(
+            Arg::new(DOWNLOAD)
+                .long(DOWNLOAD)
+                .value_name("REF")
+                .requires(OUTPUT)
+                .conflicts_with_all([CHANNEL, TOPIC, PAYLOAD, FOBS, STREAM, FILE, SECURE, REPEAT, CONCURRENCY])
+                .help("Fetch the file or bytes that the target offers under this reference, in place of a request"),
+        )
+        .arg(
+            Arg::new(OUTPUT)
+                .long(OUTPUT)
+                .value_name("PATH")
+                .requires(DOWNLOAD)
+                .help("Where what is fetched goes; the name stands for it only when it is complete"),
         )
         .arg(
             Arg::new(TIMEOUT)
@@ -120,6 +137,10 @@ type Outcome = (FqcnBuf, Result<Response, RequestError>);
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let connect = Connect::read(arguments)?;
     let plan = Plan::read(arguments)?;
+    let text = |name| arguments.get_one::<String>(name).cloned();
+    if let Some((reference, path)) = text(DOWNLOAD).zip(text(OUTPUT)) {
+        return transfer::download(&connect, plan.file(&path, arguments.get_flag(JSON))?, &reference).await;
+    }
     if let Some(path) = arguments.get_one::<String>(FILE) {
         return transfer::send_file(&connect, plan.file(path, arguments.get_flag(JSON))?).await;
     }
@@ -165,7 +186,7 @@ impl Plan {
     /// [`Failure`] if there is not one target.
     fn file(self, path: &str, as_json: bool) -> Result<FilePlan, Failure> {
         let [target] = <[FqcnBuf; 1]>::try_from(self.targets)
-            .map_err(|_| Failure::text(Kind::Usage, "--file takes one --target"))?;
+            .map_err(|_| Failure::text(Kind::Usage, "a file has one --target"))?;
         let Self { channel, topic, limit, secure, .. } = self;
         Ok(FilePlan { target, channel, topic, path: path.into(), limit, secure, as_json })
     }

@@ -1,7 +1,7 @@
 //! Files to and from other cells, with a bar on a terminal.
 
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fedcell_cell::proto::address::FqcnBuf;
@@ -49,6 +49,31 @@ pub(crate) async fn send_file(connect: &Connect, plan: FilePlan) -> Result<(), F
     print::line(&format!("{bytes} bytes in {seconds:.3} s"))
 }
 
+/// Fetches what a cell offers into a file and says how it went.
+///
+/// # Errors
+///
+/// [`Failure`] if nobody offers it, or it does not arrive.
+pub(crate) async fn download(connect: &Connect, plan: FilePlan, reference: &str) -> Result<(), Failure> {
+    let cell = connect.tool(plan.limit).await?;
+    let bar = progress::bar(plan.path.display().to_string(), None);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let start = Instant::now();
+    let outcome = cell.downloads().fetch_file(&plan.target, reference, &plan.path).await;
+    bar.finish_and_clear();
+    cell.shutdown().await;
+    outcome?;
+    let (bytes, seconds) = (size(&plan.path), start.elapsed().as_secs_f64());
+    if plan.as_json {
+        return print::json(&json!({"target": plan.target.as_str(), "bytes": bytes, "seconds": seconds}));
+    }
+    print::line(&format!("{bytes} bytes in {seconds:.3} s"))
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map(|about| about.len()).unwrap_or_default()
+}
+
 /// Keeps a streamed file in a folder and tells of it.
 ///
 /// # Errors
@@ -58,7 +83,7 @@ pub(crate) async fn keep(stream: StreamReader, folder: PathBuf) -> Result<(), St
     let origin = stream.origin().as_str().to_owned();
     match stream.into_file(&folder).await {
         Ok(path) => {
-            let bytes = std::fs::metadata(&path).map(|metadata| metadata.len()).unwrap_or_default();
+            let bytes = size(&path);
             // Whoever has closed standard output does not want to know.
             drop(print::json(&json!({"event": "file", "origin": origin, "path": path, "bytes": bytes})));
             Ok(())

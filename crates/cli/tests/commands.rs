@@ -161,6 +161,24 @@ fn streams_and_files() {
 }
 
 #[test]
+fn downloads() {
+    let folder = std::env::temp_dir().join(format!("fedcell-offer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (source, fetched) = (folder.join("source.bin"), folder.join("fetched.bin"));
+    let content: Vec<u8> = (0..2_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&source, &content).expect("a file");
+    let (server, url) = Cell::server(&["--offer", &source.display().to_string()]);
+    let reference = server.ready["offers"][0]["ref"].as_str().expect("a reference").to_owned();
+    let output = fetched.display().to_string();
+    let to = ["send", "--root-url", &url, "--security", "clear", "--target", "server", "--output", &output];
+    let got = json(&[&to[..], &["--json", "--download", &reference]].concat());
+    assert_eq!(got["bytes"], content.len());
+    assert!(std::fs::read(&fetched).expect("the file") == content, "what arrived is something else");
+    check(&[&to[..], &["--download", "R00000000-0000-4000-8000-000000000000"]].concat(), 6, "");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+#[test]
 fn payload_from_standard_input() {
     let (_server, url) = Cell::server(&["--echo", "demo:hello"]);
     let mut child = fedcell(&["send", "--root-url", &url, "--security", "clear", "--target", "server"])
