@@ -22,6 +22,9 @@ const ECHO: &str = "echo";
 const RECEIVE: &str = "receive";
 const OFFER: &str = "offer";
 
+/// How long a file stays on offer though nobody fetches it: a year, longer than a cell runs.
+const OFFERED_FOR: Duration = Duration::from_secs(365 * 86_400);
+
 pub(crate) fn command() -> Command {
     cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
         "Run a cell until SIGTERM or the end of standard input.\n\nPrints one JSON line when its connections to the \
@@ -88,7 +91,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     for file in arguments.get_many::<String>(OFFER).into_iter().flatten() {
         // For whoever comes, as long as this cell runs.
         let mut terms = downloads.terms(Receivers::Unknown);
-        terms.timeout = Duration::MAX;
+        terms.timeout = OFFERED_FOR;
         let offer = downloads.offer_file(file, terms);
         let offer =
             offer.map_err(|error| Failure::new(Kind::Configuration, error).context(format!("--offer {file}")))?;
