@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::network::{CHUNK, Network, WINDOW};
-use super::transfer::Transfer;
+use super::transfer::{Done, Transfer};
 
 /// How long cells may take to forget what is over: a receiver remembers a reliable stream as long as its sender may
 /// repeat it.
@@ -19,6 +19,9 @@ const FORGET: Duration = Duration::from_secs(150);
 const MEMORY: u64 = 64 << 20;
 /// Files and sockets more.
 const FILES: u64 = 2;
+
+/// Pieces of a download that may be on their way: two of at most 5 MiB.
+const PIECES: u64 = 10 << 20;
 
 /// What a process held.
 pub(super) type Held = Vec<(String, Value)>;
@@ -65,9 +68,9 @@ pub(super) fn no_leak(before: &Held, after: &Held) -> Result<()> {
     Ok(())
 }
 
-/// Share of the bytes that went through a proxy more than once. Each trouble may cost a transfer what was on its way;
-/// whoever began again from zero has sent more than that.
-pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, usize, Result<f64>)]) -> Result<f64> {
+/// Share of the bytes that went through a proxy more than once. A trouble may cost a stream what was on its way, several
+/// times if it lasts; nothing that lies behind that goes again. A source gives a piece again at most, not all.
+pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, usize, Result<Done>)]) -> Result<f64> {
     let accounts = network.accounts()?;
     let mut by_topic: HashMap<&str, Vec<&Value>> = HashMap::new();
     let (mut bytes, mut again) = (0_u64, 0_u64);
@@ -77,18 +80,23 @@ pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, usize, Result
         bytes += stream["bytes"].as_u64().unwrap_or_default();
         again += stream["again"].as_u64().unwrap_or_default() * CHUNK;
     }
-    for (transfer, troubles, _) in results.iter().filter(|(transfer, ..)| !transfer.is_download()) {
+    for (transfer, ..) in results.iter().filter(|(transfer, ..)| !transfer.is_download()) {
         let streams = by_topic.get(transfer.topic.as_str()).map(Vec::as_slice).unwrap_or_default();
         ensure!(!streams.is_empty(), "{transfer}: no proxy has seen it");
         let mut numbers: Vec<_> = streams.iter().map(|stream| stream["id"].as_i64()).collect();
         numbers.dedup();
         ensure!(numbers.len() == 1, "{transfer}: it was begun anew: streams {numbers:?}");
         for stream in streams {
-            let again = stream["again"].as_u64().unwrap_or(u64::MAX);
-            // Each trouble may lose the window and a chunk, and one timer may fire before the answer is there.
-            let allowed = (*troubles as u64 + 1) * 2 * (WINDOW / CHUNK + 1);
-            ensure!(again <= allowed, "{transfer}: {again} chunks went again in {troubles} troubles");
+            // Whoever begins again sends what lies behind everything that may be on its way.
+            let behind = stream["behind"].as_u64().unwrap_or(u64::MAX);
+            let window = WINDOW / CHUNK + 2;
+            ensure!(behind <= window, "{transfer}: it went {behind} chunks back, {window} may be on their way");
         }
+    }
+    for (transfer, troubles, given) in results {
+        let Ok(given) = given.as_ref().map(|done| done.given) else { continue };
+        let allowed = transfer.size + (*troubles as u64 + 1) * PIECES;
+        ensure!(given <= allowed, "{transfer}: its source gave {given} bytes");
     }
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share = again as f64 / bytes.max(1) as f64;

@@ -101,7 +101,7 @@ fn run(wanted: Wanted) -> Result<()> {
                         let outcome = transfer.run(&network);
                         let troubles = network.troubles() - transfer.troubles_before;
                         match &outcome {
-                            Ok(seconds) => println!("ok    {transfer}: {seconds:.1} s, {troubles} troubles"),
+                            Ok(done) => println!("ok    {transfer}: {:.1} s, {troubles} troubles", done.seconds),
                             Err(error) => println!("FAIL  {transfer}: {error:#}"),
                         }
                         results

@@ -40,6 +40,15 @@ pub(super) struct Transfer {
     pub(super) troubles_before: usize,
 }
 
+/// How it went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    /// How long it took.
+    pub(super) seconds: f64,
+    /// Bytes that the source of a download gave away.
+    pub(super) given: u64,
+}
+
 impl Transfer {
     /// The transfer of that number.
     pub(super) fn new(_network: &Network<'_>, index: usize, troubles_before: usize) -> Self {
@@ -50,10 +59,11 @@ impl Transfer {
         Self { kind, from, to, size, topic: format!("transfer-{index}"), troubles_before }
     }
 
-    /// Does it; the seconds that it took.
-    pub(super) fn run(&self, network: &Network<'_>) -> Result<f64> {
+    /// Does it.
+    pub(super) fn run(&self, network: &Network<'_>) -> Result<Done> {
         let start = std::time::Instant::now();
         let limit = TRANSFER_LIMIT.as_secs_f64();
+        let mut given = 0;
         let (kind, way) = match self.kind {
             Kind::Blob => ("blob", false),
             Kind::Stream => ("stream", false),
@@ -73,6 +83,7 @@ impl Transfer {
             ensure!(fetched["got"] == offer["sent"], "got {}, offered {}", fetched["got"], offer["sent"]);
             let outcome = network.call(self.from, "outcome", json!({"ref": offer["ref"], "timeout": limit}))?;
             ensure!(outcome["outcome"] == "completed", "the offer ended as {outcome}");
+            given = outcome["given"].as_u64().unwrap_or(u64::MAX);
         } else {
             network.call(self.to, "take", json!({"kind": kind, "channel": CHANNEL, "topic": self.topic}))?;
             let command = json!({
@@ -90,7 +101,7 @@ impl Transfer {
                 ensure!(sent == got, "{field} is {got}, sent was {sent}");
             }
         }
-        Ok(start.elapsed().as_secs_f64())
+        Ok(Done { seconds: start.elapsed().as_secs_f64(), given })
     }
 
     /// Whether the receiver pulls.

@@ -23,6 +23,8 @@ struct Stream {
     size: i64,
     /// How often each sequence number went through.
     chunks: BTreeMap<i64, u64>,
+    /// How far a repeated chunk was behind the farthest one, at most.
+    behind: i64,
     /// Payload of all chunks, repeated ones as often as they came.
     bytes: u64,
 }
@@ -50,19 +52,24 @@ impl Account {
             size: headers.integer(stream::HeaderKey::SIZE).ok().flatten().unwrap_or_default(),
             ..Stream::default()
         });
-        *entry.chunks.entry(sequence).or_default() += 1;
+        let times = entry.chunks.entry(sequence).or_default();
+        *times += 1;
+        if *times > 1 {
+            let farthest = entry.chunks.last_key_value().map_or(sequence, |(farthest, _)| *farthest);
+            entry.behind = entry.behind.max(farthest - sequence);
+        }
         entry.bytes += payload as u64;
         Some(())
     }
 
-    /// All streams. `again` is the number of chunks that came more than once.
+    /// All streams. `again` is the number of repetitions, `behind` how far back the farthest of them went, in chunks.
     pub(super) fn tell(&self) -> Value {
         let streams = self.streams.iter().map(|((origin, number), stream)| {
             let again: u64 = stream.chunks.values().map(|times| times - 1).sum();
             json!({
                 "origin": origin, "id": number, "channel": stream.channel, "topic": stream.topic, "size": stream.size,
                 "bytes": stream.bytes, "chunks": stream.chunks.len(), "again": again,
-                "first": stream.chunks.get(&0).copied().unwrap_or_default(),
+                "behind": stream.behind,
             })
         });
         streams.collect::<Vec<_>>().into()

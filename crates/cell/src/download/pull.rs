@@ -10,9 +10,10 @@ use fedcell_cell_proto::download::body::{End, FromReceiver, FromSource};
 use fedcell_cell_proto::download::consumer::{
     Arrived, Consumer, ConsumerConfig, ConsumerEvent, Lost, PullId, Transmit, Unusable,
 };
-use fedcell_fobs::{Text, decode};
-use fedcell_protocol_defs::cell::ReturnCode;
+use fedcell_fobs::{Text, Value, decode};
+use fedcell_protocol_defs::cell::{PayloadEncoding, ReturnCode};
 use fedcell_protocol_defs::download::{Channel, Topic};
+use fedcell_protocol_defs::stream::HeaderKey;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -25,7 +26,9 @@ use super::sink::{Disk, Sink};
 use super::spill::SpilledArray;
 use crate::error::RequestError;
 use crate::events::CellEvent;
-use crate::request::{FireDraft, RequestDraft, Response};
+use crate::handler::fobs_body;
+use crate::request::{RequestDraft, Response};
+use crate::stream::StreamDraft;
 
 /// Pieces below this many bytes are used at once; others on a thread that may take its time.
 const SMALL: u64 = 64 * 1024;
@@ -62,11 +65,14 @@ impl Running {
         let Wanted { source, secure, .. } = &self.wanted;
         let endpoint = self.downloads.endpoint();
         let (channel, topic) = (Channel::DOWNLOAD_SERVICE.as_str(), Topic::DOWNLOAD.as_str());
-        let draft = FireDraft::new(endpoint.clone(), [source], channel, topic);
-        let fire = draft.secure(*secure).value(&body.into_value()).send();
+        let value = body.into_value();
+        // Sent again until it is acknowledged: a source that never hears of it keeps what it offers until its timeout.
+        let draft = StreamDraft::new(endpoint.clone(), source, channel, topic).reliable(true);
+        let draft = draft.header(HeaderKey::PAYLOAD_ENCODING, PayloadEncoding::FOBS.as_str());
+        let draft = if *secure { draft.sealed() } else { draft };
         endpoint.spawn(async move {
-            if let Err(error) = fire.await {
-                tracing::debug!(error = &error as &dyn core::error::Error, "a source could not be told");
+            if let Err(error) = send(draft, &value).await {
+                tracing::debug!(error = &*error, "a source could not be told");
             }
         });
     }
@@ -75,6 +81,15 @@ impl Running {
         let Wanted { source, ref_id, .. } = self.wanted.clone();
         FetchError::Failed { source_cell: source, ref_id, reason }
     }
+}
+
+/// Sends a small object as a stream, and waits until it has been acknowledged.
+async fn send(draft: StreamDraft, value: &Value) -> Result<(), Box<dyn core::error::Error + Send + Sync>> {
+    let bytes = fobs_body(value)?.into_payload().into_bytes();
+    let mut stream = draft.size(bytes.len() as u64).open()?;
+    stream.send(bytes).await?;
+    stream.finish().await?;
+    Ok(())
 }
 
 impl Drop for Running {
@@ -248,7 +263,7 @@ fn refused(code: ReturnCode<'_>) -> Option<Lost> {
     }
 }
 
-fn reply(body: fedcell_fobs::Value, on_disk: Vec<super::pieces::OnDisk>) -> Result<Reply, Lost> {
+fn reply(body: Value, on_disk: Vec<super::pieces::OnDisk>) -> Result<Reply, Lost> {
     match FromSource::parse(body) {
         Ok(FromSource::Piece(inner)) => Ok(Reply::Piece(Box::new(Piece { inner, on_disk }))),
         Ok(FromSource::End(end)) => Ok(Reply::End(end)),

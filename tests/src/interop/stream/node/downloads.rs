@@ -96,7 +96,7 @@ impl Store {
                 _ => {
                     let pieces = downloads.fetch_pieces(source, reference).await?;
                     let blobs = pieces.iter().filter_map(Fobs::as_blob);
-                    content::told(blobs.flat_map(|blob| blob.segments()))
+                    content::told(blobs.flat_map(fedcell_fobs::Blob::segments))
                 }
             })
         };
