@@ -11,12 +11,14 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A command that runs `tests/reference/SCRIPT` with the reference's interpreter: the one that `FEDCELL_PYTHON` names,
-/// or that of `cargo xtask reference`.
+/// The reference's interpreter: the one that `FEDCELL_PYTHON` names, or that of `cargo xtask reference`.
+pub fn interpreter() -> PathBuf {
+    std::env::var_os(INTERPRETER).map_or_else(|| workspace().join("target/reference/bin/python"), PathBuf::from)
+}
+
+/// A command that runs `tests/reference/SCRIPT` with that interpreter.
 pub fn script(name: &str) -> Command {
-    let interpreter =
-        std::env::var_os(INTERPRETER).map_or_else(|| workspace().join("target/reference/bin/python"), PathBuf::from);
-    let mut command = Command::new(interpreter);
+    let mut command = Command::new(interpreter());
     command.arg(workspace().join("tests/reference").join(name));
     command
 }

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod cell;
 pub mod federation;
 pub mod fobs;
+pub mod programs;
 pub mod stream;
 
 /// What a subject's run returns: nothing, or what did not agree.
@@ -18,6 +19,7 @@ const SUBJECTS: &[crate::Subject] = &[
     ("cell", cell::run),
     ("federation", federation::run),
     ("fobs", fobs::run),
+    ("programs", programs::run),
     ("stream", stream::run),
 ];
 

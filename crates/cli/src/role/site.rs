@@ -1,5 +1,6 @@
 //! `fedcell site`: registers, trains on its own images, submits.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub(crate) fn command() -> Command {
 struct OneJob {
     id: String,
     stop: CancellationToken,
+    /// The server has said that it does not know the job.
+    is_unknown: AtomicBool,
 }
 
 impl Jobs for OneJob {
@@ -50,6 +53,7 @@ impl Jobs for OneJob {
 
     fn abort(&self, job: &str) {
         if job == self.id {
+            self.is_unknown.store(true, Ordering::Relaxed);
             self.stop.cancel();
         }
     }
@@ -95,8 +99,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
             "event": "registered", "name": name, "fqcn": cell.address().as_str(), "images": work.len(),
             "waiting": waiting, "pid": std::process::id(),
         }))?;
-        let jobs = OneJob { id: job.clone(), stop: stop.clone() };
-        tokio::select! {
+        let jobs = OneJob { id: job.clone(), stop: stop.clone(), is_unknown: AtomicBool::new(false) };
+        let ended = tokio::select! {
             ended = task_loop.run(&stop) => match ended {
                 // The reports of the last moment are not waited for.
                 Ok(()) if !stop.is_cancelled() => print::json(&json!({"event": "ended"})),
@@ -104,7 +108,11 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
             },
             ended = communicator.heartbeats(&jobs, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
             failed = report(events) => failed,
+        };
+        if jobs.is_unknown.load(Ordering::Relaxed) {
+            return Err(Failure::text(Kind::Answered, format!("the server does not know the job {job}")));
         }
+        ended
     };
     let outcome = tokio::select! {
         outcome = life => outcome,
