@@ -5,8 +5,6 @@
 //! downloads PYTHON ARRAYS MIB [--spill FOLDER]
 //! ```
 
-#![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
-
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
