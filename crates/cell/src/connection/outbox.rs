@@ -105,7 +105,7 @@ impl Queues {
     }
 
     const fn has_room_for_chunk(&self) -> bool {
-        self.is_closed || self.streams.bytes < STREAMS_AHEAD
+        self.is_closed || self.streams.bytes.saturating_add(self.held) < STREAMS_AHEAD
     }
 
     /// There is room again for a chunk that was held back.
