@@ -400,7 +400,8 @@ async fn a_reader_that_takes_nothing_holds_up_its_own_sender_only() {
     let mut received = collect(&server, "bytes");
     let mut stuck = site.open_stream("server", "test", "stuck").window(4 * MIB as u64).open().unwrap();
     let written = fill(&mut stuck, Duration::from_millis(200)).await;
-    assert!((4 * MIB..8 * MIB).contains(&written), "{written}");
+    // No more than the window with what waits to be cut into chunks; less, while nothing is acknowledged.
+    assert!((MIB..8 * MIB).contains(&written), "{written}");
     assert_eq!(stuck.progress().acknowledged, 0);
     // Others go on meanwhile.
     check_echo(&site, "server", 5_000_000).await;
