@@ -168,6 +168,8 @@ fn config(fqcn: &str, root: Option<&str>, parent: Option<&str>) -> Value {
         "settings": {
             "streaming_chunk_size": CHUNK, "streaming_window_size": WINDOW, "streaming_ack_interval": WINDOW / 4,
             "streaming_retry_wait": 2.0, "streaming_retry_timeout": 120.0,
+            // A request that is lost where nobody sees the connection break is noticed by its silence.
+            "streaming_per_request_timeout": 10.0,
         },
     })
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use fedcell_cell::Limits;
+use fedcell_cell::download::DownloadConfig;
 use serde_json::{Value, json};
 
 use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, lines, put, run_node, watch};
@@ -24,8 +25,9 @@ pub(crate) fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let mut lines = lines();
     let config = lines.recv().await.context("no configuration")?;
-    let (cell, events) =
-        builder(&config)?.limits(limits(&config["settings"])?).start_watched().await.context(NO_CELL)?;
+    let settings = &config["settings"];
+    let builder = builder(&config)?.limits(limits(settings)?).downloads(downloads(settings));
+    let (cell, events) = builder.start_watched().await.context(NO_CELL)?;
     let state = Arc::new(State::default());
     let base = CellNode::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
@@ -60,8 +62,26 @@ fn limits(settings: &Value) -> Result<Limits> {
             "streaming_ack_interval" => streams.ack_interval = whole,
             "streaming_retry_wait" => streams.retry_wait = Duration::from_secs_f64(number),
             "streaming_retry_timeout" => streams.retry_timeout = Duration::from_secs_f64(number),
+            PER_REQUEST_TIMEOUT => {}
             other => anyhow::bail!("no setting {other:?}"),
         }
     }
     Ok(limits)
+}
+
+/// The setting of how long one request of a download may pass without progress.
+const PER_REQUEST_TIMEOUT: &str = "streaming_per_request_timeout";
+
+/// The same for downloads. Patience stays what it is by default: shorter waits, more of them.
+fn downloads(settings: &Value) -> DownloadConfig {
+    let mut downloads = DownloadConfig::default();
+    if let Some(seconds) = settings[PER_REQUEST_TIMEOUT].as_f64() {
+        let consumer = &mut downloads.consumer;
+        let before = consumer.request_timeout.as_secs_f64();
+        consumer.request_timeout = Duration::from_secs_f64(seconds);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen at most")]
+        let times = (before / seconds).ceil() as u32;
+        consumer.retries = consumer.retries.saturating_mul(times.max(1));
+    }
+    downloads
 }
