@@ -61,7 +61,7 @@ pub struct Limits {
 }
 
 /// Streams that keep small messages prompt. A chunk is not interrupted, and what is on its way is before whatever comes
-/// next: half of what the reference takes for a chunk halves that, and costs neither side throughput.
+/// next: half of what the reference takes for a chunk is a compromise between that and the cost of each chunk.
 fn prompt_streams() -> StreamConfig {
     let mut streams = StreamConfig::default();
     streams.chunk_size = Defaults::CHUNK_SIZE / 2;
