@@ -52,7 +52,7 @@ pub struct Limits {
     pub handlers: usize,
     /// Requests of one neighbour that wait for their handler before no more are read. Default 16 384.
     pub waiting_requests: usize,
-    /// Bytes of such requests. Default 64 MiB.
+    /// Bytes of such requests. Default 32 MiB.
     pub waiting_bytes: usize,
     /// How long a stopping cell waits for the answers to its goodbye. Default 0.5 s, as in the reference.
     pub goodbye: Duration,
@@ -91,7 +91,7 @@ impl Default for Limits {
             streams: prompt_streams(),
             handlers: 1024,
             waiting_requests: 16_384,
-            waiting_bytes: 64 * MIB,
+            waiting_bytes: 32 * MIB,
             goodbye: Duration::from_secs_f64(CellLimit::BYE_TIMEOUT),
             drain: Duration::from_secs(5),
         }

@@ -74,8 +74,9 @@ fn a_flood_of_messages_that_nobody_handles() {
 
 #[test]
 fn a_flood_of_requests_whose_replies_are_not_taken() {
-    // What may wait to leave and to be handled, of each of four peers; what 1024 handlers hold; and buffers.
-    let most = 4 * (128 + 64) * MIB + 64 * MIB + 128 * MIB;
+    // What may wait to leave, to be handled and to be read as a frame, of each of four peers; what 1024 handlers hold; and
+    // buffers.
+    let most = 4 * (128 + 32 + 32) * MIB + 64 * MIB + 128 * MIB;
     check("replies not taken", |name| request(name, name, "echo", Some(ID), &[0; 64 * 1024]), most);
 }
 
