@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod adhoc;
+pub mod cause;
 mod clock;
 pub mod download;
 pub mod filter;
@@ -15,6 +16,7 @@ pub mod identity;
 pub mod link;
 pub mod message;
 pub mod node;
+mod numbers;
 pub mod registry;
 pub mod request;
 pub mod route;

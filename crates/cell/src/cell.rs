@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
-use fedcell_cell_proto::filter::{Filter, Place};
+use fedcell_cell_proto::filter::{Filter, FilterContext, Place};
+use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::node::DropCounts;
 use fedcell_cell_proto::request::{Failure, Outgoing, Reply, RequestId};
+use fedcell_cell_proto::transit::AttachCredential;
+use fedcell_protocol_defs::cell::Wildcard;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -168,6 +171,18 @@ impl Cell {
         self.endpoint.drive(|core, _| {
             core.node.exchange_mut().filters_mut().add(place, channel.as_ref(), topic.as_ref(), filter);
         });
+    }
+
+    /// Has this cell's requests, and the replies that the server looks at, show a credential: none before the filter has
+    /// one, and the one that it has then.
+    pub fn show_credential(&self, attach: &Arc<AttachCredential>) {
+        let any = Wildcard::ANY.as_str();
+        for place in [Place::OutgoingRequest, Place::OutgoingReply] {
+            let attach = Arc::clone(attach);
+            self.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| {
+                attach.judge(context, message)
+            });
+        }
     }
 
     /// Answers a request whose handler answered nothing at the time.

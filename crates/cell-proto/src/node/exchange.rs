@@ -10,12 +10,12 @@ use tracing::debug;
 use super::event::{Class, Event, Outbound};
 use super::inbound::Arrival;
 use super::keys::Keys;
-use super::numbers::ByConnection;
 use super::{ConnectionId, NodeConfig, NodeLimits};
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
 use crate::identity::{AdmittedName, IdentityError, IdentityPolicy, LiveNames, PeerIdentity};
 use crate::message::Message;
+use crate::numbers::ByNumber;
 use crate::request::bulk::BulkQueue;
 use crate::request::{Failure, IdSource, PendingRequests, RequestId};
 use crate::route::{Hop, MessageFacts, Neighbours, next_hop};
@@ -34,7 +34,7 @@ pub struct Exchange {
     pub(super) filters: Filters,
     pub(super) ids: Box<dyn IdSource>,
     /// Connections that bear a name, whether or not messages are routed to them.
-    connections: ByConnection<Arc<Arrival>>,
+    connections: ByNumber<ConnectionId, Arc<Arrival>>,
     live: LiveNames<ConnectionId>,
     /// Neighbours to which messages are routed: handshake done, no goodbye said.
     neighbours: HashMap<FqcnBuf, Traffic>,
@@ -103,7 +103,7 @@ impl Exchange {
             config,
             filters,
             ids,
-            connections: ByConnection::default(),
+            connections: ByNumber::default(),
             live: LiveNames::new(),
             neighbours: HashMap::new(),
             pending,

@@ -8,7 +8,6 @@ use tracing::debug;
 
 use super::event::{Class, Event};
 use super::exchange::Exchange;
-use super::numbers::ByConnection;
 use super::{ConnectionId, NodeConfig};
 use crate::address::FqcnBuf;
 use crate::filter::Filters;
@@ -16,6 +15,7 @@ use crate::frame::{EncodedFrame, Frame, FrameError};
 use crate::identity::ConnectionFacts;
 use crate::link::{CertificateProblem, CloseReason, Link, LinkConfig, LinkCounters, LinkEvent};
 use crate::message::Message;
+use crate::numbers::ByNumber;
 use crate::request::{Failure, IdSource};
 
 /// The machine of one cell.
@@ -30,7 +30,7 @@ use crate::request::{Failure, IdSource};
 #[derive(Debug)]
 pub struct Node {
     exchange: Exchange,
-    connections: ByConnection<Connection>,
+    connections: ByNumber<ConnectionId, Connection>,
     /// When to look at which connection: never later than its link wants, perhaps earlier.
     timers: BTreeSet<(UnixTime, ConnectionId)>,
     transmits: VecDeque<Transmit>,
@@ -109,7 +109,7 @@ impl Node {
         link.local = config.address().clone();
         Self {
             exchange: Exchange::new(config, filters, ids),
-            connections: ByConnection::default(),
+            connections: ByNumber::default(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             link,

@@ -12,7 +12,6 @@ mod exchange;
 mod inbound;
 mod keys;
 mod machine;
-mod numbers;
 mod outbound;
 mod sealing;
 mod untaken;

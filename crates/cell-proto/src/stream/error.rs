@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::StreamHead;
 use crate::address::FqcnBuf;
+use crate::cause::with_causes;
 use crate::request::Failure;
 use crate::route::Unreachable;
 
@@ -192,7 +193,7 @@ impl StreamError {
     pub(super) fn not_sent(target: &FqcnBuf, failure: &Failure) -> Self {
         match failure {
             Failure::Unreachable(Unreachable { at, .. }) => {
-                let reason = chain(failure).into();
+                let reason = with_causes(failure).into();
                 Self::Unreachable { target: target.clone(), at: at.clone(), reason }
             }
             _ => Self::NotSent { target: target.clone(), failure: failure.clone() },
@@ -200,19 +201,7 @@ impl StreamError {
     }
 }
 
-/// An error with its causes in one line.
-fn chain(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
-}
-
 /// The text for the other end.
 pub(super) fn report(error: &StreamError) -> String {
-    chain(error)
+    with_causes(error)
 }

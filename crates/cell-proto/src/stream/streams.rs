@@ -1,7 +1,6 @@
 //! All streams of one cell: what goes out next, and when.
 
-use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::stream::{Channel, DataType, HeaderKey, Topic};
@@ -15,6 +14,7 @@ use super::timers::{Timers, Waiter};
 use super::{IncomingId, StreamConfig, StreamEvent, StreamId, StreamTransmit};
 use crate::address::FqcnBuf;
 use crate::headers::HeaderMap;
+use crate::numbers::ByNumber;
 use crate::request::{Body, Outgoing};
 
 /// All streams of one cell, those that go out and those that come in.
@@ -28,12 +28,12 @@ use crate::request::{Body, Outgoing};
 pub struct Streams {
     pub(super) config: StreamConfig,
     pub(super) next_id: i64,
-    pub(super) senders: HashMap<StreamId, Box<Sender>, ByNumber>,
+    pub(super) senders: ByNumber<StreamId, Box<Sender>>,
     /// Outgoing streams that have something to send, the one whose turn it is first.
     pub(super) queue: VecDeque<StreamId>,
     pub(super) ended: Ended,
     pub(super) next_incoming: u64,
-    pub(super) receivers: HashMap<IncomingId, Box<Receiver>, ByNumber>,
+    pub(super) receivers: ByNumber<IncomingId, Box<Receiver>>,
     pub(super) origins: Origins,
     /// Bytes of all incoming streams that wait.
     pub(super) unread: u64,
@@ -76,11 +76,11 @@ impl Streams {
         Self {
             config,
             next_id: first_number,
-            senders: HashMap::default(),
+            senders: ByNumber::default(),
             queue: VecDeque::new(),
             ended: Ended::default(),
             next_incoming: 0,
-            receivers: HashMap::default(),
+            receivers: ByNumber::default(),
             origins: Origins::default(),
             unread: 0,
             asides: VecDeque::new(),
@@ -255,33 +255,5 @@ pub(super) fn ack_headers(number: i64, point: AckPoint) -> HeaderMap {
 impl core::fmt::Debug for Streams {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Streams").field("counts", &self.counts()).finish_non_exhaustive()
-    }
-}
-
-/// Hashes numbers that this cell has given itself, one after the other: nobody can choose them to collide.
-type ByNumber = BuildHasherDefault<NumberHasher>;
-
-#[derive(Debug, Default)]
-pub(super) struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The table looks at the highest and at the lowest bits.
-        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ (product >> 32);
-    }
-
-    fn write_i64(&mut self, number: i64) {
-        self.write_u64(number.cast_unsigned());
     }
 }

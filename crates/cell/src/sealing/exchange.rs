@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_cell_proto::cause::with_causes;
 use fedcell_cell_proto::request::Reply;
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{CertChannel, CertKey, CertTopic};
 
-use super::{Desk, shown};
+use super::Desk;
 use crate::cell::Cell;
 use crate::endpoint::Endpoint;
 use crate::handler::{HandlerError, Request, fobs_body};
@@ -25,9 +26,9 @@ impl Desk {
             .timeout(PATIENCE)
             .send()
             .await
-            .map_err(|error| shown(&error))?;
+            .map_err(|error| with_causes(&error))?;
         let accepted = self.sealing.accept_exchange(endpoint.now(), &self.identities, &response.into_message());
-        accepted.map(drop).map_err(|error| shown(&error))
+        accepted.map(drop).map_err(|error| with_causes(&error))
     }
 }
 

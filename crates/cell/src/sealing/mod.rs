@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_cell_proto::cause::with_causes;
 use fedcell_cell_proto::identity::IdentityPolicy;
 use fedcell_cell_proto::message::Payload;
 use fedcell_cell_proto::node::{OpenWork, SealWork};
@@ -138,7 +139,7 @@ impl Sealing {
             (work, outcome)
         });
         match done.await {
-            Ok((work, outcome)) => (Some(work), outcome.map_err(|error| shown(&error))),
+            Ok((work, outcome)) => (Some(work), outcome.map_err(|error| with_causes(&error))),
             Err(lost) => (None, Err(lost.to_string())),
         }
     }
@@ -150,18 +151,6 @@ fn seal(desk: &Desk, endpoint: &Endpoint, work: &SealWork) -> Result<Payload, Se
 
 fn open(desk: &Desk, endpoint: &Endpoint, work: &OpenWork) -> Result<Payload, SecureError> {
     desk.sealing.open(endpoint.now(), work)
-}
-
-/// An error with its causes, for the log of this cell.
-fn shown(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }
 
 fn desk(credentials: &Credentials, identities: IdentityPolicy) -> Result<Option<Desk>, Box<dyn Error>> {

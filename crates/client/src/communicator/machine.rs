@@ -8,11 +8,9 @@ use fedcell_auth::SecretText;
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
 use fedcell_cell::Cell;
 use fedcell_cell::request::RequestDraft;
-use fedcell_cell_proto::filter::{Filter as _, FilterContext, Place};
-use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::transit::AttachCredential;
 use fedcell_protocol_defs::address::ReservedSegment;
-use fedcell_protocol_defs::cell::{Channel, Wildcard};
+use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::HeaderKey;
 use tokio::sync::watch;
 
@@ -78,13 +76,7 @@ impl Communicator {
         let name = cell.address().as_str().to_owned();
         let is_new = self.state().attached_to.replace(name.clone()).as_deref() != Some(&name);
         if is_new {
-            for place in [Place::OutgoingRequest, Place::OutgoingReply] {
-                let attach = Arc::clone(&self.inner.attach);
-                let any = Wildcard::ANY.as_str();
-                cell.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| {
-                    attach.judge(context, message)
-                });
-            }
+            cell.show_credential(&self.inner.attach);
         }
         self.inner.cell.send_replace(Some(cell));
     }

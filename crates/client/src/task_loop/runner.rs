@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use fedcell_cell_proto::cause::with_causes;
 use fedcell_fobs::typed::{FobsType as _, Shareable};
 use fedcell_protocol_defs::federation::ShareableCode;
 use tokio::sync::broadcast;
@@ -150,7 +151,7 @@ impl TaskLoop {
                 }
                 Err(error @ TaskError::Job { .. }) => return Err(LoopError::Job(error)),
                 Err(error) => {
-                    self.tell(LoopEvent::Waiting { reason: chain(&error) });
+                    self.tell(LoopEvent::Waiting { reason: with_causes(&error) });
                     self.communicator.config().fetch_interval()
                 }
             };
@@ -275,7 +276,7 @@ impl TaskLoop {
         match self.communicator.submit_update(&submission.key.job, result).await {
             Ok(()) => Ok(true),
             Err(error) => {
-                self.tell(LoopEvent::Waiting { reason: chain(&error) });
+                self.tell(LoopEvent::Waiting { reason: with_causes(&error) });
                 Ok(false)
             }
         }
@@ -289,18 +290,6 @@ impl TaskLoop {
 
 fn filtered(filters: &[Arc<dyn TaskFilter>], data: Shareable) -> Result<Shareable, String> {
     filters.iter().try_fold(data, |data, filter| filter.filter(data))
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl fmt::Debug for TaskLoop {

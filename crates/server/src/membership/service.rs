@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fedcell_auth::token::{AuthHeaders, ClientCredential};
 use fedcell_auth::{Unauthenticated, UnixTime};
 use fedcell_cell::{Cell, Request, SystemRandom, fobs_body};
-use fedcell_cell_proto::filter::{Filter as _, FilterContext, Place, Verdict};
+use fedcell_cell_proto::filter::Place;
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
-use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::transit::{AttachCredential, Authenticator, CheckCredential, Checker};
 use fedcell_fobs::Value;
@@ -176,14 +175,9 @@ impl MembershipService {
 
 /// Has the messages of a cell show a credential of the server's.
 fn show(cell: &Cell, credential: &ClientCredential) {
-    let (attach, any) = (Arc::new(AttachCredential::new()), Wildcard::ANY.as_str());
+    let attach = Arc::new(AttachCredential::new());
     attach.set(credential);
-    for place in [Place::OutgoingRequest, Place::OutgoingReply] {
-        let attach = Arc::clone(&attach);
-        cell.filter(place, any, any, move |context: &FilterContext<'_>, message: &mut Message| -> Verdict {
-            attach.judge(context, message)
-        });
-    }
+    cell.show_credential(&attach);
 }
 
 /// Who asks, for which project. The filter has checked the name against the token.
