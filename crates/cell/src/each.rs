@@ -7,12 +7,11 @@ use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::message::Payload;
 use fedcell_cell_proto::request::{Body, Outgoing, TargetMessage};
 use fedcell_fobs::Value;
-use tokio::sync::oneshot;
 
-use crate::endpoint::{Endpoint, Waiter};
+use crate::endpoint::Endpoint;
 use crate::error::RequestError;
 use crate::handler::fobs_body;
-use crate::request::{Response, Target, Waiting, responses};
+use crate::request::{Response, Target, ask_all, fire_all};
 
 /// Requests to several cells, each with a body of its own, not sent yet. They have one id and one timeout; a reply counts
 /// for the cell that it comes from.
@@ -98,16 +97,8 @@ impl EachDraft {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
-        let (sender, receiver) = oneshot::channel();
-        let (sent, _) = self.endpoint.drive(|core, now| {
-            let id = core.node.exchange_mut().send_each(now, &requests, self.like.timeout)?;
-            core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
-            Ok::<_, RequestError>(id)
-        });
-        let mut waiting = Waiting::for_request(&self.endpoint, sent?);
-        let outcomes = receiver.await;
-        waiting.is_over();
-        Ok(responses(outcomes.map_err(|_| RequestError::Stopped)?))
+        let timeout = self.like.timeout;
+        ask_all(&self.endpoint, |exchange, now| exchange.send_each(now, &requests, timeout)).await
     }
 
     /// Sends the messages and expects no replies; waits only while connections have more to send than they should.
@@ -122,11 +113,7 @@ impl EachDraft {
     /// The messages are sent by the first poll; dropping the future later does not take them back.
     pub async fn fire(self) -> Result<(), RequestError> {
         let messages = self.requests?;
-        let (mut failed, crowded) = self.endpoint.drive(|core, now| core.node.exchange_mut().fire_each(now, &messages));
-        for outbox in crowded {
-            outbox.room().await;
-        }
-        if failed.is_empty() { Ok(()) } else { Err(failed.swap_remove(0).1.into()) }
+        fire_all(&self.endpoint, |exchange, now| exchange.fire_each(now, &messages)).await
     }
 }
 

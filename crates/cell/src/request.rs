@@ -4,10 +4,12 @@ use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
+use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
 use fedcell_cell_proto::message::{Message, Payload};
-use fedcell_cell_proto::request::{Body, Failure, Outgoing, RequestId};
+use fedcell_cell_proto::node::Exchange;
+use fedcell_cell_proto::request::{Body, Failure, Outgoing, Refused, RequestId};
 use fedcell_cell_proto::stream::call;
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode};
@@ -262,30 +264,53 @@ impl<K> fmt::Debug for Draft<K> {
 }
 
 /// Gives a request up when its caller does.
-pub(crate) struct Waiting<'a> {
+struct Waiting<'a> {
     endpoint: &'a Endpoint,
     id: Option<RequestId>,
 }
 
 impl<'a> Waiting<'a> {
-    pub(crate) const fn for_request(endpoint: &'a Endpoint, id: RequestId) -> Self {
+    const fn for_request(endpoint: &'a Endpoint, id: RequestId) -> Self {
         Self { endpoint, id: Some(id) }
     }
 
     /// All targets have ended: there is nothing to give up.
-    pub(crate) fn is_over(&mut self) {
+    fn is_over(&mut self) {
         self.id = None;
     }
 }
 
-/// The outcomes of a request to several cells, as its caller gets them.
-pub(crate) fn responses(
-    outcomes: Vec<(FqcnBuf, Result<Box<Message>, Failure>)>,
-) -> Vec<(FqcnBuf, Result<Response, RequestError>)> {
+/// Sends a request to several cells and waits for what comes of each.
+pub(crate) async fn ask_all(
+    endpoint: &Endpoint,
+    send: impl FnOnce(&mut Exchange, UnixTime) -> Result<RequestId, Refused>,
+) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
+    let (sender, receiver) = oneshot::channel();
+    let (sent, _) = endpoint.drive(|core, now| {
+        let id = send(core.node.exchange_mut(), now)?;
+        core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
+        Ok::<_, RequestError>(id)
+    });
+    let mut waiting = Waiting::for_request(endpoint, sent?);
+    let outcomes = receiver.await;
+    waiting.is_over();
     let response = |outcome: Result<Box<Message>, Failure>| {
         outcome.map(|message| Response { message: *message }).map_err(RequestError::from)
     };
-    outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect()
+    let outcomes = outcomes.map_err(|_| RequestError::Stopped)?;
+    Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect())
+}
+
+/// Sends messages without replies, then waits until the connections that they crowd have room again.
+pub(crate) async fn fire_all(
+    endpoint: &Endpoint,
+    fire: impl FnOnce(&mut Exchange, UnixTime) -> Vec<(FqcnBuf, Failure)>,
+) -> Result<(), RequestError> {
+    let (mut failed, crowded) = endpoint.drive(|core, now| fire(core.node.exchange_mut(), now));
+    for outbox in crowded {
+        outbox.room().await;
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.swap_remove(0).1.into()) }
 }
 
 impl Drop for Waiting<'_> {
@@ -388,16 +413,7 @@ impl Draft<kind::Many> {
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let (sender, receiver) = oneshot::channel();
-        let (sent, _) = self.endpoint.drive(|core, now| {
-            let id = core.node.exchange_mut().send_request(now, &targets, &self.outgoing)?;
-            core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
-            Ok::<_, RequestError>(id)
-        });
-        let mut waiting = Waiting::for_request(&self.endpoint, sent?);
-        let outcomes = receiver.await;
-        waiting.is_over();
-        Ok(responses(outcomes.map_err(|_| RequestError::Stopped)?))
+        ask_all(&self.endpoint, |exchange, now| exchange.send_request(now, &targets, &self.outgoing)).await
     }
 }
 
@@ -419,12 +435,7 @@ impl Draft<kind::Fire> {
             return self.into_calling().fire(targets).await;
         }
         let targets = self.targets?;
-        let (mut failed, crowded) =
-            self.endpoint.drive(|core, now| core.node.exchange_mut().fire(now, &targets, &self.outgoing));
-        for outbox in crowded {
-            outbox.room().await;
-        }
-        if failed.is_empty() { Ok(()) } else { Err(failed.swap_remove(0).1.into()) }
+        fire_all(&self.endpoint, |exchange, now| exchange.fire(now, &targets, &self.outgoing)).await
     }
 
     /// Puts the message behind others for the same targets, to be sent with them as one within half a second.

@@ -10,6 +10,7 @@ pub mod federation;
 pub mod fobs;
 pub mod programs;
 pub mod stream;
+mod verdict;
 
 /// What a subject's run returns: nothing, or what did not agree.
 pub type Outcome = anyhow::Result<()>;

@@ -93,18 +93,7 @@ async fn values_leave_their_arrays_behind_and_get_them_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn downloads_go_over_tcp_and_through_relays() {
     let server = server().await;
-    let relay = Cell::builder("relay-1")
-        .security(SecurityMode::Clear)
-        .root_url(url_of(&server, &ConnectorUse::ExternalListener))
-        .listen_internal("tcp://127.0.0.1:0")
-        .start()
-        .await
-        .unwrap();
-    relay.ready().await;
-    let url = url_of(&relay, &ConnectorUse::InternalListener);
-    let child = Cell::builder("relay-1.site-2").security(SecurityMode::Clear).parent_url(url).backbone_generation(1);
-    let child = child.start().await.unwrap();
-    child.ready().await;
+    let (_relay, child) = relay_and_child(&server).await;
     for cell in [&server, &child] {
         cell.handle("test", "model", fetch_and_answer);
     }

@@ -55,3 +55,20 @@ async fn site(name: &str, server: &Cell) -> Cell {
     site.handle("test", "echo", echo);
     site
 }
+
+/// A relay below that server and a child below the relay, connected: `relay-1` and `relay-1.site-2`.
+async fn relay_and_child(server: &Cell) -> (Cell, Cell) {
+    let relay = Cell::builder("relay-1")
+        .security(SecurityMode::Clear)
+        .root_url(url_of(server, &ConnectorUse::ExternalListener))
+        .listen_internal("tcp://127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    relay.ready().await;
+    let url = url_of(&relay, &ConnectorUse::InternalListener);
+    let child = Cell::builder("relay-1.site-2").security(SecurityMode::Clear).parent_url(url).backbone_generation(1);
+    let child = child.start().await.unwrap();
+    child.ready().await;
+    (relay, child)
+}

@@ -84,19 +84,8 @@ async fn streamed_requests_of_every_size_are_answered() {
 #[tokio::test]
 async fn streamed_requests_go_over_tcp_and_through_relays() {
     let server = server().await;
-    let relay = Cell::builder("relay-1")
-        .security(SecurityMode::Clear)
-        .root_url(url_of(&server, &ConnectorUse::ExternalListener))
-        .listen_internal("tcp://127.0.0.1:0")
-        .start()
-        .await
-        .unwrap();
-    relay.ready().await;
-    let url = url_of(&relay, &ConnectorUse::InternalListener);
-    let child = Cell::builder("relay-1.site-2").security(SecurityMode::Clear).parent_url(url).backbone_generation(1);
-    let child = child.start().await.unwrap();
+    let (relay, child) = relay_and_child(&server).await;
     child.handle("test", "echo", echo);
-    child.ready().await;
     for size in [0, 1000, 7_000_000] {
         check_echo(&child, "server", size).await;
         check_echo(&server, "relay-1.site-2", size).await;

@@ -10,15 +10,9 @@ mod parts;
 mod project;
 mod rows;
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Instant;
-
-use anyhow::ensure;
-
 use super::Outcome;
 use super::cell::process::Maker;
-use super::cell::{judge, table};
+use super::verdict::{Report, Verdict};
 use crate::Options;
 use project::Project;
 
@@ -36,34 +30,15 @@ const WORKERS: usize = 4;
 /// # Errors
 ///
 /// If a row failed, or the project could not be provisioned.
-#[expect(clippy::print_stdout, reason = "the rows are what this command is for")]
 pub fn run(options: Options) -> Outcome {
-    let start = Instant::now();
+    let report = Report::begin("federation");
     let project = Project::provision()?;
-    let filter = std::env::var("FEDCELL_ROWS").unwrap_or_default();
-    let rows: Vec<_> = rows::rows(options.quick).into_iter().filter(|row| row.name.contains(&filter)).collect();
-    ensure!(!rows.is_empty(), "no row has {filter:?} in its name");
+    let rows = rows::rows(options.quick);
     let jobs = rows.iter().flat_map(|row| PAIRS.into_iter().map(move |makers| (row, makers)));
-    let jobs: Vec<_> = jobs.filter(|(row, (server, _))| row.is_for(*server)).collect();
-    let count = jobs.len();
-    let jobs = Mutex::new(jobs.into_iter());
-    let failed = Mutex::new(0);
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((row, (server, client))) = job else { break };
-                    let members = format!("server {} client {}", server.letter(), client.letter());
-                    let verdict = judge(members, row.name.to_owned(), || row.run(&project, server, client));
-                    *failed.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(verdict.reason.is_some());
-                    print!("{}", table(&[verdict]));
-                }
-            });
-        }
+    let jobs = jobs.filter(|(row, (server, _))| row.is_for(*server) && report.wants("", row.name)).collect();
+    report.run(WORKERS, jobs, |(row, (server, client))| {
+        let members = format!("server {} client {}", server.letter(), client.letter());
+        vec![Verdict::of(&members, row.name, || row.run(&project, server, client))]
     });
-    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("federation: {count} rows, {failed} failed, in {:.0} s", start.elapsed().as_secs_f64());
-    ensure!(failed == 0, "{failed} of {count} rows failed");
-    Ok(())
+    report.end()
 }

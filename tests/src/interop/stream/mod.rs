@@ -10,15 +10,9 @@ mod node;
 mod plan;
 mod rows;
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Instant;
-
-use anyhow::ensure;
-
 use super::Outcome;
 use super::cell::kits::Kits;
-use super::cell::{Verdict, judge, matches, table};
+use super::verdict::Report;
 use crate::Options;
 use network::Network;
 use plan::Plan;
@@ -33,64 +27,21 @@ const WORKERS: usize = 3;
 /// # Errors
 ///
 /// If a row failed, or the certificates could not be made.
-#[expect(clippy::print_stdout, reason = "the rows are what this command is for")]
 pub fn run(options: Options) -> Outcome {
-    let start = Instant::now();
+    let report = Report::begin("stream");
     let kits = Kits::make()?;
-    let filter = std::env::var("FEDCELL_ROWS").unwrap_or_default();
     // Transfers of a gigabyte have the machine for themselves.
     let (small, large): (Vec<_>, Vec<_>) = plan::plans(options.quick).into_iter().partition(Plan::is_small);
-    let verdicts = Mutex::new(Vec::new());
-    for (plans, workers) in [(small, WORKERS), (large, 1)] {
-        let plans = Mutex::new(plans.into_iter());
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let plan = plans.lock().unwrap_or_else(PoisonError::into_inner).next();
-                        let Some(plan) = plan else { break };
-                        let found = run_plan(plan, &kits, &filter);
-                        let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-                        print!("{}", table(&found));
-                        verdicts.extend(found);
-                    }
-                });
-            }
+    for (workers, plans) in [(WORKERS, small), (1, large)] {
+        report.run(workers, plans, |plan| {
+            let rows = rows::rows(&plan).into_iter().map(|row| (row.name, row.run)).collect();
+            report.run_network(
+                &plan.name(),
+                rows,
+                || Network::up(plan, &kits),
+                |show, network| show(network).map_err(|error| error.context(network.logs())),
+            )
         });
     }
-    let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let failed = verdicts.iter().filter(|verdict| verdict.reason.is_some()).count();
-    let ours = verdicts.iter().filter(|verdict| verdict.network.contains('R')).count();
-    println!(
-        "stream: {} rows, {ours} of them with cells of ours, {failed} failed, in {:.0} s",
-        verdicts.len(),
-        start.elapsed().as_secs_f64()
-    );
-    ensure!(failed == 0, "{failed} of {} rows failed", verdicts.len());
-    ensure!(!verdicts.is_empty(), "no row has {filter:?} in its name");
-    Ok(())
-}
-
-fn run_plan(plan: Plan, kits: &Kits, filter: &str) -> Vec<Verdict> {
-    let name = plan.name();
-    let rows: Vec<_> = rows::rows(&plan).into_iter().filter(|row| matches(filter, &name, &row.name)).collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let mut network = Network::up(plan, kits);
-    let mut verdicts = Vec::new();
-    for row in rows {
-        let verdict = judge(name.clone(), row.name.clone(), || match &mut network {
-            Ok(network) => (row.run)(network).map_err(|error| error.context(network.logs())),
-            Err(error) => Err(anyhow::anyhow!("the network does not start: {error:#}")),
-        });
-        let broken = verdict.reason.is_some() && network.is_ok();
-        verdicts.push(verdict);
-        if broken {
-            // The next row shall not fail for this one's reason.
-            drop(network);
-            network = Network::up(plan, kits);
-        }
-    }
-    verdicts
+    report.end()
 }

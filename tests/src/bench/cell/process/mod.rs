@@ -2,6 +2,7 @@
 //!
 //! The same commands as those of `tests/reference/bench_cells.py`, so that each column does the same work.
 
+mod asking;
 pub mod bare;
 pub mod blobs;
 pub mod count;

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::bail;
 use bytes::{Buf, Bytes};
@@ -13,11 +12,11 @@ use fedcell_cell::{Cell, ConnectorUse, Request};
 use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::stream;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
+use super::asking::{self, Echo};
 use super::count::Count;
 use super::streams::Streams;
-use super::{Config, Obey, nanoseconds_since, now, number};
+use super::{Config, Obey, now, number};
 
 /// The channel of all requests: one that the reference sends plainly, too.
 const PLAIN: Channel<'static> = Channel::SERVER_MAIN;
@@ -67,45 +66,6 @@ impl Peer {
         self.cell.connectors().into_iter().find(|connector| is_listener(&connector.purpose)).map(|found| found.url)
     }
 
-    async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
-        let wanted = payload.len();
-        let reply = self.cell.request(SERVER, PLAIN, "echo").direct().payload(payload).timeout(PATIENCE).send().await?;
-        let got = reply.success()?.payload().len();
-        anyhow::ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
-        Ok(())
-    }
-
-    async fn round_trips(&self, size: usize, count: usize) -> anyhow::Result<Vec<u64>> {
-        let payload = Bytes::from(vec![0; size]);
-        let mut nanoseconds = Vec::with_capacity(count);
-        for _ in 0..count {
-            let started = Instant::now();
-            self.echo(payload.clone()).await?;
-            nanoseconds.push(nanoseconds_since(started));
-        }
-        Ok(nanoseconds)
-    }
-
-    async fn outstanding(&self, size: usize, count: usize, outstanding: usize) -> anyhow::Result<Value> {
-        let payload = Bytes::from(vec![0; size]);
-        let share = count / outstanding;
-        let mut callers = JoinSet::new();
-        let started = Instant::now();
-        for _ in 0..outstanding {
-            let (caller, payload) = (self.clone(), payload.clone());
-            callers.spawn(async move {
-                for _ in 0..share {
-                    caller.echo(payload.clone()).await?;
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(ended) = callers.join_next().await {
-            ended??;
-        }
-        Ok(json!({"seconds": started.elapsed().as_secs_f64(), "done": share * outstanding}))
-    }
-
     async fn one_way(&self, size: usize, count: usize) -> anyhow::Result<Value> {
         let mut message = vec![0; size];
         let started = now();
@@ -121,25 +81,25 @@ impl Peer {
             let payload = Bytes::copy_from_slice(&milliseconds.to_be_bytes());
             self.cell.fire(SERVER, PLAIN, "block").direct().payload(payload).send().await?;
         }
-        Ok(json!({"nanoseconds": self.round_trips(64, 1).await?}))
+        Ok(json!({"nanoseconds": asking::round_trips(self, 64, 1).await?}))
     }
 
-    /// Small requests, one every 2 ms at most, for as long as a large stream is on its way.
+    /// Small requests for as long as a large stream is on its way.
     async fn during_bulk(&self, size: usize) -> anyhow::Result<Value> {
         let chunk = Bytes::from(vec![0; CHUNK]);
         let payload: Payload = (0..size.div_ceil(CHUNK)).map(|_| chunk.clone()).collect();
         let request = self.cell.request(SERVER, PLAIN, "take").streamed().payload(payload).timeout(PATIENCE);
-        let transfer = tokio::spawn(async move {
-            let started = Instant::now();
-            request.send().await?.success()?;
-            anyhow::Ok(started.elapsed().as_secs_f64())
-        });
-        let mut times = Vec::new();
-        while !transfer.is_finished() {
-            times.extend(self.round_trips(64, 1).await?);
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Ok(json!({"nanoseconds": times, "seconds": transfer.await??}))
+        asking::during(self, 64, async move { Ok(request.send().await?.success().map(drop)?) }).await
+    }
+}
+
+impl Echo for Peer {
+    async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
+        let wanted = payload.len();
+        let reply = self.cell.request(SERVER, PLAIN, "echo").direct().payload(payload).timeout(PATIENCE).send().await?;
+        let got = reply.success()?.payload().len();
+        anyhow::ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
+        Ok(())
     }
 }
 
@@ -158,13 +118,15 @@ impl Obey for Peer {
             "expect_blobs" => Ok(streams.expect_blobs()),
             "await_blobs" => Ok(streams.await_blobs(number(arguments, "number")?, number(arguments, "timeout")?).await),
             "model" => streams.model(size()?, number(arguments, "items")?, arguments["arrays"] == true).await,
-            "round_trip" if streamed => Ok(json!({"nanoseconds": streams.round_trips(size()?, count()?).await?})),
+            "round_trip" if streamed => {
+                Ok(json!({"nanoseconds": asking::round_trips(&streams, size()?, count()?).await?}))
+            }
             "outstanding" if streamed => {
-                streams.outstanding(size()?, count()?, number(arguments, "outstanding")?).await
+                asking::outstanding(&streams, size()?, count()?, number(arguments, "outstanding")?).await
             }
             "during_bulk" if streamed => streams.during_bulk(size()?, number(arguments, "small")?).await,
-            "round_trip" => Ok(json!({"nanoseconds": self.round_trips(size()?, count()?).await?})),
-            "outstanding" => self.outstanding(size()?, count()?, number(arguments, "outstanding")?).await,
+            "round_trip" => Ok(json!({"nanoseconds": asking::round_trips(self, size()?, count()?).await?})),
+            "outstanding" => asking::outstanding(self, size()?, count()?, number(arguments, "outstanding")?).await,
             "expect" => {
                 self.count.expect(count()? as u64);
                 Ok(json!({}))

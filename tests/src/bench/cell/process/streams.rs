@@ -14,8 +14,9 @@ use fedcell_protocol_defs::cell::Channel;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::asking::{self, Echo};
 use super::blobs::Blobs;
-use super::{nanoseconds_since, now};
+use super::now;
 
 /// A channel that the reference streams, too.
 const STREAMED: Channel<'static> = Channel::AUX_COMMUNICATION;
@@ -111,56 +112,7 @@ impl Streams {
         Ok(json!({"seconds": seconds}))
     }
 
-    async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
-        let wanted = payload.len();
-        let reply = self.cell.request(SERVER, STREAMED, "echo").payload(payload).timeout(PATIENCE).send().await?;
-        let got = reply.success()?.payload().len();
-        ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
-        Ok(())
-    }
-
-    /// Streamed requests, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// If a stream fails.
-    pub async fn round_trips(&self, size: usize, count: usize) -> anyhow::Result<Vec<u64>> {
-        let payload = Bytes::from(vec![0; size]);
-        let mut nanoseconds = Vec::with_capacity(count);
-        for _ in 0..count {
-            let started = Instant::now();
-            self.echo(payload.clone()).await?;
-            nanoseconds.push(nanoseconds_since(started));
-        }
-        Ok(nanoseconds)
-    }
-
-    /// Streamed requests, so many at a time.
-    ///
-    /// # Errors
-    ///
-    /// If a stream fails.
-    pub async fn outstanding(&self, size: usize, count: usize, outstanding: usize) -> anyhow::Result<Value> {
-        let payload = Bytes::from(vec![0; size]);
-        let share = count / outstanding;
-        let mut callers = JoinSet::new();
-        let started = Instant::now();
-        for _ in 0..outstanding {
-            let (caller, payload) = (self.clone(), payload.clone());
-            callers.spawn(async move {
-                for _ in 0..share {
-                    caller.echo(payload.clone()).await?;
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(ended) = callers.join_next().await {
-            ended??;
-        }
-        Ok(json!({"seconds": started.elapsed().as_secs_f64(), "done": share * outstanding}))
-    }
-
-    /// Small streamed requests, one every 2 ms at most, for as long as one large request is on its way.
+    /// Small streamed requests for as long as one large request is on its way.
     ///
     /// # Errors
     ///
@@ -168,17 +120,17 @@ impl Streams {
     pub async fn during_bulk(&self, size: usize, small: usize) -> anyhow::Result<Value> {
         let payload = self.prepare(size);
         let request = self.cell.request(SERVER, STREAMED, "sink").payload(payload).timeout(PATIENCE);
-        let transfer = tokio::spawn(async move {
-            let started = Instant::now();
-            request.send().await?.success()?;
-            anyhow::Ok(started.elapsed().as_secs_f64())
-        });
-        let mut times = Vec::new();
-        while !transfer.is_finished() {
-            times.extend(self.round_trips(small, 1).await?);
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Ok(json!({"nanoseconds": times, "seconds": transfer.await??}))
+        asking::during(self, small, async move { Ok(request.send().await?.success().map(drop)?) }).await
+    }
+}
+
+impl Echo for Streams {
+    async fn echo(&self, payload: Bytes) -> anyhow::Result<()> {
+        let wanted = payload.len();
+        let reply = self.cell.request(SERVER, STREAMED, "echo").payload(payload).timeout(PATIENCE).send().await?;
+        let got = reply.success()?.payload().len();
+        ensure!(got == wanted, "the echo of {wanted} bytes has {got}");
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 pub(crate) use commands::Node;
+pub(crate) use payload::to_fobs;
 pub(crate) use state::State;
 
 /// How a node says that its configuration makes no cell.
@@ -58,20 +59,32 @@ async fn run() -> Result<()> {
     let node = Node::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
     tokio::spawn(announce(cell.clone()));
+    obey(&cell, lines, |command| {
+        let node = node.clone();
+        async move { node.serve(command).await }
+    })
+    .await;
+    Ok(())
+}
+
+/// Serves each command beside the others, until the input ends or a command says to stop.
+pub(crate) async fn obey<F>(cell: &Cell, mut lines: mpsc::UnboundedReceiver<Value>, serve: impl Fn(Value) -> F)
+where
+    F: Future<Output = Value> + Send + 'static,
+{
     let mut stop = None;
     while let Some(command) = lines.recv().await {
         if command["do"] == "stop" {
             stop = Some(command["id"].clone());
             break;
         }
-        let node = node.clone();
-        tokio::spawn(async move { put(&node.serve(command).await) });
+        let answer = serve(command);
+        tokio::spawn(async move { put(&answer.await) });
     }
     cell.shutdown().await;
     if let Some(id) = stop {
         put(&json!({"id": id}));
     }
-    Ok(())
 }
 
 /// The lines of standard input; its end ends the channel.

@@ -61,7 +61,7 @@ fn tell_encoded(encoding: PayloadEncoding<'_>, payload: &Payload) -> Result<Valu
 }
 
 /// A JSON value as an object of FOBS.
-pub(super) fn to_fobs(value: &Value) -> Result<Fobs> {
+pub(crate) fn to_fobs(value: &Value) -> Result<Fobs> {
     Ok(match value {
         Value::Null => Fobs::Null,
         Value::Bool(bit) => (*bit).into(),

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::content;
 use super::downloads::Store;
-use crate::interop::cell::node::Node as CellNode;
+use crate::interop::cell::node::{Node as CellNode, to_fobs};
 
 /// Bytes of an array from which on it goes to the disk, where the disk is wanted.
 const SPILLED: u64 = 1 << 20;
@@ -172,7 +172,7 @@ impl Node {
             async move {
                 if tells {
                     let told = content::describe_received(request.headers(), request.payload(), request.fetch());
-                    let value = content::to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
+                    let value = to_fobs(&told.await.map_err(refusal)?).map_err(refusal)?;
                     return Ok::<Answer, HandlerError>(fedcell_cell::fobs_body(&value)?.into());
                 }
                 if content::received_encoding(request.headers()).map_err(refusal)? != PayloadEncoding::FOBS {
@@ -199,7 +199,7 @@ impl Node {
             let (target, other) = (target.clone(), other.clone());
             async move {
                 let value = request.fetch().await.map_err(refusal)?;
-                let here = content::to_fobs(&content::tree(&value)).map_err(refusal)?;
+                let here = to_fobs(&content::tree(&value)).map_err(refusal)?;
                 let asked = request.cell().request(target.as_str(), request.channel(), other).value(&value);
                 let there = asked.timeout(Duration::from_secs(60)).send().await.map_err(refusal)?.value()?;
                 let both = Map::from([("here", here), ("there", there)]);

@@ -20,6 +20,8 @@ use fedcell_protocol_defs::federation::{DxoKey, ShareableHeader};
 use fedcell_protocol_defs::stream;
 use serde_json::{Value, json};
 
+use crate::interop::cell::node::to_fobs;
+
 /// No multiple of any chunk: bytes of two chunks never agree.
 const PERIOD: usize = (1 << 20) + 7;
 
@@ -174,26 +176,4 @@ fn entries(map: &Map) -> Value {
     let named = map.iter().filter_map(|(key, value)| Some((key.as_str()?, value)));
     let shown = named.filter(|(key, _)| *key != ShareableHeader::HEADERS.as_str());
     shown.map(|(key, value)| (key.to_owned(), tree(value))).collect::<serde_json::Map<_, _>>().into()
-}
-
-/// An object after its JSON.
-pub(super) fn to_fobs(value: &Value) -> Result<Fobs> {
-    Ok(match value {
-        Value::Null => Fobs::Null,
-        Value::Bool(bit) => (*bit).into(),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => number.into(),
-            (None, Some(number)) => number.into(),
-            (None, None) => number.as_f64().context("no number")?.into(),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => Fobs::List(items.iter().map(to_fobs).collect::<Result<_>>()?),
-        Value::Object(entries) => {
-            let mut map = Map::new();
-            for (key, value) in entries {
-                map.insert(key.as_str(), to_fobs(value)?);
-            }
-            map.into()
-        }
-    })
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use fedcell_cell::Limits;
 use fedcell_cell::download::DownloadConfig;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, lines, put, run_node, watch};
+use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, lines, obey, run_node, watch};
 use commands::Node;
 
 /// Runs the node until its input ends or it is told to stop.
@@ -33,19 +33,11 @@ async fn run() -> Result<()> {
     tokio::spawn(watch(events, state));
     tokio::spawn(announce(cell.clone()));
     let node = Node::new(cell.clone(), base, config["scratch"].as_str())?;
-    let mut stop = None;
-    while let Some(command) = lines.recv().await {
-        if command["do"] == "stop" {
-            stop = Some(command["id"].clone());
-            break;
-        }
+    obey(&cell, lines, |command| {
         let node = node.clone();
-        tokio::spawn(async move { put(&node.serve(command).await) });
-    }
-    cell.shutdown().await;
-    if let Some(id) = stop {
-        put(&json!({"id": id}));
-    }
+        async move { node.serve(command).await }
+    })
+    .await;
     Ok(())
 }
 
