@@ -284,6 +284,7 @@ impl Backbone {
             expected_peer: self.expected_peer(&planned.purpose, endpoint.address()),
             memory: self.memory.clone(),
             timeout: endpoint.limits().dial,
+            redial: (endpoint.limits().redial_first, endpoint.limits().redial_longest),
         });
         let cancel = self.add(planned.purpose, planned.url, security, None);
         let task = {

@@ -2,32 +2,30 @@
 
 use core::time::Duration;
 
-use fedcell_protocol_defs::frame::LinkDefaults;
-
 /// Part of the wait by which it varies in either direction, so that the sites of a restarted server do not come at once.
 const JITTER: f64 = 0.2;
 
-/// Waits that double from 1 s to 10 s, as the reference's; a long run starts them over.
+/// Waits that double from the first to the longest; a long run starts them over.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_secs(LinkDefaults::RECONNECT_INIT_WAIT);
-    const LONGEST: Duration = Duration::from_secs(LinkDefaults::RECONNECT_MAX_WAIT);
-
-    pub(crate) const fn new() -> Self {
-        Self { next: Self::FIRST }
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        let first = first.min(longest);
+        Self { first, longest, next: first }
     }
 
     /// The wait after an attempt that lasted for `run`, connection included; `fraction` is random, from 0 to 1.
     pub(crate) fn after(&mut self, run: Duration, fraction: f64) -> Duration {
-        if run > Self::LONGEST {
-            self.next = Self::FIRST;
+        if run > self.longest {
+            self.next = self.first;
         }
         let wait = self.next;
-        self.next = (wait * 2).min(Self::LONGEST);
+        self.next = (wait * 2).min(self.longest);
         wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * fraction)
     }
 }
@@ -35,10 +33,12 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     #[track_caller]
     fn check(runs: &[u64], fraction: f64, expected: &[f64]) {
-        let mut backoff = Backoff::new();
+        let limits = Limits::default();
+        let mut backoff = Backoff::new(limits.redial_first, limits.redial_longest);
         let waits: Vec<f64> =
             runs.iter().map(|&run| backoff.after(Duration::from_secs(run), fraction).as_secs_f64()).collect();
         assert_eq!(waits, expected);

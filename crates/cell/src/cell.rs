@@ -348,6 +348,12 @@ impl Cell {
         self.endpoint.stop();
         self.endpoint.finished().await;
     }
+
+    /// Ends the cell at once and without a goodbye, as the death of its process would: what waits to leave is lost,
+    /// handlers are dropped where they are.
+    pub fn kill(&self) {
+        self.endpoint.stop();
+    }
 }
 
 impl fmt::Debug for Cell {

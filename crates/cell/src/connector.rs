@@ -18,7 +18,7 @@ where
     F: Fn(Link, Facts) -> R,
     R: Future<Output = ()>,
 {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::new(dial.redial.0, dial.redial.1);
     let mut random = SystemRandom::new();
     let mut failures = 0;
     loop {

@@ -22,6 +22,11 @@ pub struct Limits {
     pub tls_handshake: Duration,
     /// How long a dialled peer may take to accept the connection, and again for the TLS handshake. Default 10 s.
     pub dial: Duration,
+    /// How long to wait before a neighbour is dialled again, at first; the wait doubles with each attempt. Default 1 s, as in
+    /// the reference.
+    pub redial_first: Duration,
+    /// The same, at most. A connection that lasted longer starts the waits over. Default 10 s.
+    pub redial_longest: Duration,
     /// Bytes that wait to leave on one connection before senders wait. Default 16 MiB.
     pub outgoing_soft: usize,
     /// Bytes of streams of others that wait to leave on one connection before the connections that bring them are read
@@ -79,6 +84,8 @@ impl Default for Limits {
             unknown_peers_per_address: 128,
             tls_handshake: Duration::from_secs(10),
             dial: Duration::from_secs(10),
+            redial_first: Duration::from_secs(LinkDefaults::RECONNECT_INIT_WAIT),
+            redial_longest: Duration::from_secs(LinkDefaults::RECONNECT_MAX_WAIT),
             outgoing_soft: 16 * MIB,
             passing_soft: 4 * MIB,
             outgoing_hard: 128 * MIB,

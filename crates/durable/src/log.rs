@@ -86,15 +86,14 @@ impl<S: Storage, T: Encode + Decode<()>> Log<S, T> {
         Ok(())
     }
 
-    /// Replaces all records by these; after a crash there are the old ones or the new ones.
+    /// Replaces all records by these; after a crash there are the old ones or the new ones. A log that has failed is good
+    /// again when this succeeds.
     ///
     /// # Errors
     ///
-    /// As [`append`](Self::append); after [`Error::Io`] the log has to be opened anew.
+    /// As [`append`](Self::append) but for [`Error::Failed`]; after [`Error::Io`] the log has to be opened anew, or this
+    /// tried again.
     pub fn restart(&mut self, heads: &[T]) -> Result<(), Error> {
-        if self.is_failed {
-            return Err(Error::Failed { name: self.name.clone() });
-        }
         let mut bytes = Vec::new();
         for head in heads {
             bytes.extend_from_slice(&record::preface(head, &[])?);
@@ -103,7 +102,7 @@ impl<S: Storage, T: Encode + Decode<()>> Log<S, T> {
             self.is_failed = true;
             return Err(error);
         }
-        self.length = bytes.len() as u64;
+        (self.length, self.is_failed) = (bytes.len() as u64, false);
         Ok(())
     }
 

@@ -76,6 +76,47 @@ pub trait Storage {
     fn sync_names(&mut self) -> io::Result<()>;
 }
 
+/// Lends a folder.
+impl<S: Storage> Storage for &mut S {
+    type Reader = S::Reader;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        (**self).names()
+    }
+
+    fn length(&self, name: &str) -> io::Result<Option<u64>> {
+        (**self).length(name)
+    }
+
+    fn reader(&self, name: &str) -> io::Result<Self::Reader> {
+        (**self).reader(name)
+    }
+
+    fn append(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        (**self).append(name, parts)
+    }
+
+    fn truncate(&mut self, name: &str, length: u64) -> io::Result<()> {
+        (**self).truncate(name, length)
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        (**self).sync(name)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        (**self).remove(name)
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        (**self).sync_names()
+    }
+}
+
 /// End of the name of a file that is being written and has not got its own name yet.
 const UNFINISHED: &str = ".unfinished";
 

@@ -1,6 +1,6 @@
 //! The journal of a run: what a coordinator that starts again has to know, in the order in which it happened.
 //!
-//! It holds one round. When the round is over, the new model is on disk first, then a journal that begins with it takes
+//! It holds one round, and of those before it who has counted. When the round is over, the new model is on disk first, then a journal that begins with it takes
 //! the place of the old one; a crash between the two closes the round a second time, with the same results.
 
 use fedcell_durable::bincode::{Decode, Encode};
@@ -23,7 +23,23 @@ pub(crate) enum Record {
     Failed { site: String },
     /// There are no more rounds.
     Ended { reason: Ending },
+    /// A round is over.
+    Closed(Closing),
 }
+
+/// A round that is over: whose results are in its model.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[bincode(crate = "fedcell_durable::bincode")]
+#[non_exhaustive]
+pub struct Closing {
+    /// Number of the round.
+    pub round: u32,
+    /// Sites whose results counted, in the order in which they came, and their weights.
+    pub counted: Vec<(String, f64)>,
+}
+
+/// How many rounds that are over a journal remembers.
+pub(crate) const CLOSINGS: usize = 100;
 
 /// Why there are no more rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -36,6 +52,22 @@ pub enum Ending {
     Stopped,
     /// A round had too few results.
     TooFewResults,
+}
+
+/// Reads from the folder of a run which rounds are over and whose results counted in them; the last 100.
+///
+/// # Errors
+///
+/// The disk's, or that the journal is damaged.
+pub fn closings<S: Storage>(storage: S) -> Result<Vec<Closing>, Error> {
+    let (_, recovered) = Journal::open(storage)?;
+    Ok(recovered.records.into_iter().filter_map(Record::into_closing).collect())
+}
+
+impl Record {
+    fn into_closing(self) -> Option<Closing> {
+        if let Self::Closed(closing) = self { Some(closing) } else { None }
+    }
 }
 
 /// What the journal of an earlier process says.

@@ -11,6 +11,6 @@ pub mod selection;
 pub mod tasks;
 
 pub use controller::Controller;
-pub use journal::Ending;
+pub use journal::{Closing, Ending, closings};
 pub use model::Model;
 pub use run::{Run, RunConfig, RunError, RunEvent};

@@ -30,6 +30,8 @@ pub(crate) struct DialContext {
     pub(crate) memory: MemoryNetwork,
     /// For the transport and for the TLS handshake, each.
     pub(crate) timeout: Duration,
+    /// Wait before the connection is dialled again, at first and at most.
+    pub(crate) redial: (Duration, Duration),
 }
 
 impl DialContext {

@@ -65,6 +65,7 @@ fn dialler(port: u16, kit: Option<&Kit>, expected: Option<&str>) -> DialContext 
         expected_peer: None,
         memory: MemoryNetwork::new(),
         timeout: Duration::from_secs(10),
+        redial: (Duration::from_secs(1), Duration::from_secs(10)),
     }
 }
 

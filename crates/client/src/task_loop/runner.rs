@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fedcell_cell_proto::cause::with_causes;
+use fedcell_durable::{Files, Storage};
 use fedcell_fobs::typed::{FobsType as _, Shareable};
 use fedcell_protocol_defs::federation::ShareableCode;
 use tokio::sync::broadcast;
@@ -53,10 +54,10 @@ pub enum LoopError {
 }
 
 /// Does the tasks of one job, one at a time.
-pub struct TaskLoop {
+pub struct TaskLoop<S: Storage = Files> {
     communicator: Communicator,
     job: String,
-    store: ResultStore,
+    store: ResultStore<S>,
     executors: HashMap<String, Arc<dyn Executor>>,
     task_filters: Vec<Arc<dyn TaskFilter>>,
     result_filters: Vec<Arc<dyn TaskFilter>>,
@@ -64,10 +65,10 @@ pub struct TaskLoop {
     events: broadcast::Sender<LoopEvent>,
 }
 
-impl TaskLoop {
+impl<S: Storage + Send + 'static> TaskLoop<S> {
     /// A loop without executors.
     #[must_use]
-    pub fn new(communicator: Communicator, job: impl Into<String>, store: ResultStore) -> Self {
+    pub fn new(communicator: Communicator, job: impl Into<String>, store: ResultStore<S>) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         Self {
             communicator,
@@ -292,7 +293,7 @@ fn filtered(filters: &[Arc<dyn TaskFilter>], data: Shareable) -> Result<Shareabl
     filters.iter().try_fold(data, |data, filter| filter.filter(data))
 }
 
-impl fmt::Debug for TaskLoop {
+impl<S: Storage> fmt::Debug for TaskLoop<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskLoop").field("job", &self.job).finish_non_exhaustive()
     }

@@ -27,7 +27,7 @@ pub use config::{ReplayError, RunConfig, RunError, RunEvent};
 
 use crate::aggregate::FedAvg;
 use crate::controller::{Controller, Receipt, Step, Task};
-use crate::journal::{Ending, Journal, Record};
+use crate::journal::{CLOSINGS, Closing, Ending, Journal, Record};
 use crate::model::Model;
 use crate::round::{Assignment, Outcome, Round, Standing};
 use crate::selection::{MetricMean, Selection};
@@ -41,6 +41,7 @@ pub struct Run<S = Files> {
     model: Model,
     stage: Stage,
     selection: Option<Selection>,
+    closings: Vec<Closing>,
     events: VecDeque<RunEvent>,
     is_broken: bool,
 }
@@ -91,6 +92,12 @@ impl<S: Storage> Run<S> {
             Stage::Training { .. } => None,
             Stage::Ended(reason) => Some(*reason),
         }
+    }
+
+    /// Rounds that are over, the last 100 at most, those before a restart included.
+    #[must_use]
+    pub fn closings(&self) -> &[Closing] {
+        &self.closings
     }
 
     /// The best model so far: its round and its metric.
@@ -170,6 +177,8 @@ impl<S: Storage> Run<S> {
         };
         let (number, counted, mean) = (round.number(), round.counted(), metric.mean());
         let aggregate = average.finish().map_err(|source| RunError::Aggregation { round: number, source })?;
+        let contributors = aggregate.contributors.into_iter();
+        let closing = Closing { round: number, counted: contributors.map(|one| (one.site, one.weight)).collect() };
         let average = Model::from_map(aggregate.data)?;
         let next = if self.config.kind == DataKind::WEIGHT_DIFF {
             self.model.plus(&average)?
@@ -191,7 +200,12 @@ impl<S: Storage> Run<S> {
         let file = if ending.is_some() { final_model_file() } else { model_file(number + 1) };
         next.save(self.journal.storage_mut(), &file)?;
         self.model = next;
-        let mut records = vec![self.began(), self.opened(number + 1, file)];
+        let excess = (self.closings.len() + 1).saturating_sub(CLOSINGS);
+        self.closings.drain(..excess);
+        self.closings.push(closing);
+        let mut records = vec![self.began()];
+        records.extend(self.closings.iter().cloned().map(Record::Closed));
+        records.push(self.opened(number + 1, file));
         records.extend(ending.map(|reason| Record::Ended { reason }));
         self.journal.restart(&records)?;
         // The journal no longer names it; if it stays, it is in nobody's way.

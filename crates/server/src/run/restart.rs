@@ -11,7 +11,7 @@ use fedcell_fobs::typed::{Dxo, FobsType};
 use super::config::{ReplayError, RunConfig, RunError, RunEvent};
 use super::{Run, Stage, model_file};
 use crate::aggregate::FedAvg;
-use crate::journal::{Ending, Journal, Record, Recovered};
+use crate::journal::{Closing, Ending, Journal, Record, Recovered};
 use crate::model::Model;
 use crate::round::Round;
 use crate::selection::{Best, MetricMean, Selection};
@@ -22,6 +22,8 @@ struct Resumed {
     model: String,
     best: Option<(u32, f64)>,
     without_better: u32,
+    /// Rounds before it.
+    closings: Vec<Closing>,
     /// Sites that have answered, and whether their results count.
     answered: Vec<(String, bool)>,
     ending: Option<Ending>,
@@ -56,7 +58,9 @@ impl<S: Storage> Run<S> {
             }
         });
         let stage = Stage::Ended(Ending::AllRounds);
-        let mut run = Self { config, journal, model, stage, selection, events: VecDeque::new(), is_broken: false };
+        let closings = resumed.as_mut().map(|resumed| core::mem::take(&mut resumed.closings)).unwrap_or_default();
+        let events = VecDeque::new();
+        let mut run = Self { config, journal, model, stage, selection, closings, events, is_broken: false };
         match &mut resumed {
             None => {
                 let records = [run.began(), run.opened(0, model_file(0))];
@@ -121,23 +125,28 @@ impl RunConfig {
             tracing::info!(bytes = recovered.replay.cut, "cut a record that was never confirmed from the journal");
         }
         let mut records = recovered.records.into_iter();
-        let (began, opened) = match (records.next(), records.next()) {
-            (None, _) => return Ok(None),
-            (Some(began), Some(opened)) => (began, opened),
-            _ => return Err(RunError::Journal),
+        let Some(began) = records.next() else { return Ok(None) };
+        let mut closings = Vec::new();
+        let opened = loop {
+            match records.next() {
+                Some(Record::Closed(closing)) => closings.push(closing),
+                Some(opened) => break opened,
+                None => return Err(RunError::Journal),
+            }
         };
         let Record::Began { job, rounds, sites } = began else { return Err(RunError::Journal) };
         if job != self.job || rounds != self.rounds || sites != self.sites {
             return Err(RunError::OtherRun { found: job });
         }
         let Record::Opened { round, model, best, without_better } = opened else { return Err(RunError::Journal) };
-        let mut resumed = Resumed { round, model, best, without_better, answered: Vec::new(), ending: None };
+        let answered = Vec::new();
+        let mut resumed = Resumed { round, model, best, without_better, closings, answered, ending: None };
         for record in records {
             match record {
                 Record::Counted { site } => resumed.answered.push((site, true)),
                 Record::Failed { site } => resumed.answered.push((site, false)),
                 Record::Ended { reason } => resumed.ending = Some(reason),
-                Record::Began { .. } | Record::Opened { .. } => return Err(RunError::Journal),
+                Record::Began { .. } | Record::Opened { .. } | Record::Closed(_) => return Err(RunError::Journal),
             }
         }
         Ok(Some(resumed))

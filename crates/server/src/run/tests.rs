@@ -104,6 +104,15 @@ fn check(undisturbed: &Run<SimulatedDisk>, stops: &[u64], mut choice: impl FnMut
     let counted = sites.receipts.iter().filter(|receipt| **receipt == Receipt::Counted).count();
     assert!(counted <= SITES * ROUNDS as usize, "{counted} results were counted");
     assert!(!sites.receipts.contains(&Receipt::Refused));
+    let mut rounds = 0..;
+    for closing in run.closings() {
+        assert_eq!(Some(closing.round), rounds.next());
+        let mut counted: Vec<_> = closing.counted.iter().map(|(site, _)| site.as_str()).collect();
+        counted.sort_unstable();
+        assert_eq!(counted, ["site-0", "site-1", "site-2"]);
+    }
+    assert_eq!(rounds.next(), Some(ROUNDS), "every round is closed once");
+    assert_eq!(crate::closings(disk.clone()).unwrap(), run.closings());
     let file = Model::load(&disk, &final_model_file()).unwrap();
     assert_eq!(weights(&file), weights(run.model()));
 }
