@@ -70,6 +70,12 @@ impl Cell {
         &self.endpoint
     }
 
+    /// Whether `other` is a clone of this cell, and not another one of the same address.
+    #[must_use]
+    pub fn is_clone_of(&self, other: &Self) -> bool {
+        self.endpoint.is_same(&other.endpoint)
+    }
+
     /// The cell's address.
     #[must_use]
     pub fn address(&self) -> Fqcn<'_> {

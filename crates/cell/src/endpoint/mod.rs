@@ -112,6 +112,11 @@ impl Endpoint {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Whether `other` is a clone of this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub(crate) fn address(&self) -> Fqcn<'_> {
         self.inner.address.as_fqcn()
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use fedcell_auth::SecretText;
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
@@ -14,6 +14,7 @@ use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::HeaderKey;
 use tokio::sync::watch;
 
+use super::children::Desk;
 use super::config::Config;
 
 /// What a site says to its server. Clones are the same Communicator.
@@ -26,8 +27,18 @@ pub struct Communicator {
 }
 
 struct Inner {
-    config: Config,
+    account: Arc<Account>,
+    /// The job of a Communicator that is for one.
+    job: Option<String>,
     cell: watch::Sender<Option<Cell>>,
+    /// What the server has asked for at least.
+    task_timeout: Mutex<Duration>,
+    children: Desk,
+}
+
+/// What the Communicators of a site share: its registration.
+struct Account {
+    config: Config,
     attach: Arc<AttachCredential>,
     state: Mutex<State>,
 }
@@ -37,10 +48,6 @@ struct State {
     session: Option<String>,
     verifier: Option<TokenVerifier>,
     is_registered: bool,
-    /// What the server has asked for at least.
-    task_timeout: Duration,
-    /// Of the cell that the filter stands in: a cell gets it once.
-    attached_to: Option<String>,
 }
 
 /// What a registration brought.
@@ -59,24 +66,40 @@ impl Communicator {
     /// A Communicator without a cell.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let account =
+            Account { config, attach: Arc::new(AttachCredential::new()), state: Mutex::new(State::default()) };
+        Self::of(Arc::new(account), None)
+    }
+
+    /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
+    /// the next one after a new registration.
+    #[must_use]
+    pub fn for_job(&self, job: impl Into<String>, cell: Cell) -> Self {
+        let communicator = Self::of(Arc::clone(&self.inner.account), Some(job.into()));
+        communicator.set_cell(cell);
+        communicator
+    }
+
+    fn of(account: Arc<Account>, job: Option<String>) -> Self {
         let (cell, _) = watch::channel(None);
-        let inner =
-            Inner { config, cell, attach: Arc::new(AttachCredential::new()), state: Mutex::new(State::default()) };
+        let inner = Inner { account, job, cell, task_timeout: Mutex::default(), children: Desk::default() };
         Self { inner: Arc::new(inner) }
     }
 
     /// What it was told.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.inner.config
+        &self.inner.account.config
     }
 
-    /// Gives it its cell; a registration may be waiting for that. A cell that it has already is not touched.
+    /// Gives it its cell; a registration may be waiting for that. The cell shows the credential from now on, and answers
+    /// what the sites below this one ask. A cell that it has already is not touched; one that it had before goes on
+    /// showing the credential until it ends.
     pub fn set_cell(&self, cell: Cell) {
-        let name = cell.address().as_str().to_owned();
-        let is_new = self.state().attached_to.replace(name.clone()).as_deref() != Some(&name);
+        let is_new = !self.inner.cell.borrow().as_ref().is_some_and(|known| known.is_clone_of(&cell));
         if is_new {
-            cell.show_credential(&self.inner.attach);
+            cell.show_credential(&self.inner.account.attach);
+            self.answer_children(&cell);
         }
         self.inner.cell.send_replace(Some(cell));
     }
@@ -89,7 +112,7 @@ impl Communicator {
 
     /// Takes a credential that a parent process handed down, instead of registering. It goes onto messages from now on.
     pub fn set_auth(&self, credential: &ClientCredential, session: &str) {
-        self.inner.attach.set(credential);
+        self.inner.account.attach.set(credential);
         let mut state = self.state();
         state.session = Some(session.to_owned());
         state.is_registered = true;
@@ -123,7 +146,7 @@ impl Communicator {
 
     /// From now on nothing is shown.
     pub(super) fn forget(&self) {
-        self.inner.attach.clear();
+        self.inner.account.attach.clear();
         let mut state = self.state();
         state.is_registered = false;
         state.session = None;
@@ -138,25 +161,53 @@ impl Communicator {
     }
 
     pub(super) fn task_timeout(&self) -> Duration {
-        self.state().task_timeout.max(self.config().task_timeout)
+        let asked = *self.inner.task_timeout.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.max(self.config().task_timeout)
     }
 
     /// The server says that its tasks take so long to come.
     pub(super) fn raise_task_timeout(&self, least: Duration) {
-        let mut state = self.state();
-        state.task_timeout = state.task_timeout.max(least);
+        let mut asked = self.inner.task_timeout.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = (*asked).max(least);
+    }
+
+    pub(super) fn children(&self) -> &Desk {
+        &self.inner.children
+    }
+
+    /// The job of a Communicator that is for one.
+    #[must_use]
+    pub fn job(&self) -> Option<&str> {
+        self.inner.job.as_deref()
+    }
+
+    /// For handlers of the cell, which must not keep it running.
+    pub(super) fn downgrade(&self) -> WeakCommunicator {
+        WeakCommunicator { inner: Arc::downgrade(&self.inner) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.account.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A Communicator that may be gone.
+#[derive(Clone)]
+pub(super) struct WeakCommunicator {
+    inner: Weak<Inner>,
+}
+
+impl WeakCommunicator {
+    pub(super) fn upgrade(&self) -> Option<Communicator> {
+        self.inner.upgrade().map(|inner| Communicator { inner })
     }
 }
 
 impl fmt::Debug for Communicator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Communicator")
-            .field("client", &self.inner.config.client_name)
-            .field("project", &self.inner.config.project)
+            .field("client", &self.config().client_name)
+            .field("project", &self.config().project)
             .field("is_registered", &self.is_registered())
             .finish_non_exhaustive()
     }

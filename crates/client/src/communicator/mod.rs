@@ -5,9 +5,11 @@
 //!                 │            ▲ again when the server has forgotten us
 //!                 ├── send_heartbeat, heartbeats
 //!                 ├── sync_runner, pull_task, check_task, submit_update
+//!                 ├── offer: the sites below this one ask it, as it asks its parent
 //!                 └── quit
 //! ```
 
+mod children;
 mod config;
 mod error;
 mod heartbeat;
@@ -16,6 +18,7 @@ mod register;
 mod task;
 mod wording;
 
+pub use children::{ChildEvent, Offer};
 pub use config::Config;
 pub use error::{HeartbeatError, QuitError, RegisterError, Step};
 pub use heartbeat::{HeartbeatReply, Jobs};

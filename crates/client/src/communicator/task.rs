@@ -47,6 +47,16 @@ pub struct Task {
 }
 
 impl Task {
+    /// A task with this data: for a site that makes tasks for the sites below it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, id: impl Into<String>, job: impl Into<String>, mut data: Shareable) -> Self {
+        let task = Self { name: name.into(), id: id.into(), job: job.into(), data: Shareable::new() };
+        data.set_header(ServerCommandKey::TASK_NAME.as_str(), task.name.as_str());
+        data.set_header(ShareableHeader::TASK_NAME.as_str(), task.name.as_str());
+        data.set_header(ShareableHeader::TASK_ID.as_str(), task.id.as_str());
+        Self { data, ..task }
+    }
+
     /// A result of this task: the cookies of the task, which the server wants back unchanged, and what names it.
     #[must_use]
     pub fn answer(&self, mut result: Shareable) -> Shareable {
@@ -137,6 +147,7 @@ impl Communicator {
         let name = header(ServerCommandKey::TASK_NAME.as_str()).and_then(Value::as_str).or_else(|| data.task_name());
         let name = name.ok_or(TaskError::Malformed { expected: "the name of a task" })?.to_owned();
         if name == SpecialTaskName::END_RUN.as_str() {
+            self.note_run_over(job);
             return Ok(Pulled::EndRun);
         }
         if name == SpecialTaskName::TRY_AGAIN.as_str() {
@@ -207,6 +218,22 @@ impl Communicator {
         let reply = self.ask_aux(job, AuxTopic::SYNC_RUNNER, body, timeout).await?;
         let is_up = reply.return_code() == ShareableCode::OK;
         if is_up { Ok(()) } else { Err(TaskError::Malformed { expected: "a job that is ready" }) }
+    }
+
+    /// Tells the server's side of the job, or the site above, once that this site is still at it. Nobody answers.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] if it could not be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the message up; it may have been sent.
+    pub async fn send_job_heartbeat(&self, job: &str) -> Result<(), TaskError> {
+        let (cell, target) = (self.task_cell()?, self.job_cell(job)?);
+        let body = self.aux(job, AuxTopic::JOB_HEART_BEAT).into_value();
+        let draft = cell.fire(target, Channel::AUX_COMMUNICATION, AuxTopic::JOB_HEART_BEAT).value(&body).optional();
+        draft.send().await.map_err(|error| TaskError::Request(Box::new(error)))
     }
 
     fn aux(&self, job: &str, topic: AuxTopic<'_>) -> Shareable {

@@ -8,10 +8,12 @@
 
 mod event;
 mod executor;
+mod gather;
 mod runner;
 mod store;
 
 pub use event::{LoopEvent, Outcome};
 pub use executor::{Blocking, ExecuteError, Executing, Executor, blocking};
+pub use gather::{Gather, gather};
 pub use runner::{LoopError, TaskFilter, TaskLoop};
 pub use store::ResultStore;

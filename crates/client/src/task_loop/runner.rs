@@ -128,6 +128,27 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
     ///
     /// Dropping the future leaves tasks and results on disk as if the process had ended.
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), LoopError> {
+        // A message of the server ends the run as its answer to a request for a task does, and sooner.
+        let over = stop.child_token();
+        let mut work = core::pin::pin!(self.work(&over));
+        let ended = tokio::select! {
+            ended = &mut work => ended?,
+            () = self.communicator.run_over() => {
+                over.cancel();
+                _ = work.await?;
+                true
+            }
+        };
+        if ended {
+            let job = self.job.clone();
+            self.store.with(move |outbox, _| outbox.end_job(&job)).await?;
+            self.tell(LoopEvent::Ended);
+        }
+        Ok(())
+    }
+
+    /// Until there is nothing more to do, or `stop`. Whether the server has said that the run is over.
+    async fn work(&self, stop: &CancellationToken) -> Result<bool, LoopError> {
         let mut last: Option<String> = None;
         while !stop.is_cancelled() {
             self.deliver(stop).await?;
@@ -144,12 +165,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
                     self.communicator.config().fetch_interval()
                 }
                 Ok(Pulled::TryAgain { after }) => after,
-                Ok(Pulled::EndRun) => {
-                    let job = self.job.clone();
-                    self.store.with(move |outbox, _| outbox.end_job(&job)).await?;
-                    self.tell(LoopEvent::Ended);
-                    return Ok(());
-                }
+                Ok(Pulled::EndRun) => return Ok(true),
                 Err(error @ TaskError::Job { .. }) => return Err(LoopError::Job(error)),
                 Err(error) => {
                     self.tell(LoopEvent::Waiting { reason: with_causes(&error) });
@@ -158,7 +174,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
             };
             stop.run_until_cancelled(sleep(pause)).await;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// From a task to its result on disk. Whether there is a new one.
