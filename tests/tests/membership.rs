@@ -1,18 +1,23 @@
 //! Sites and their server: registration by challenge, heartbeats, goodbye, and everything that is refused.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::io;
 use std::sync::{Arc, Mutex};
 
-use fedcell_auth::CommonName;
-use fedcell_auth::challenge::ClientParty;
+use fedcell_auth::challenge::{ClientChallenge, ClientParty};
 use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
+use fedcell_auth::token::AuthHeaders;
+use fedcell_auth::{CommonName, UnixTime};
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::security::SecurityMode;
-use fedcell_cell::{Cell, Request};
+use fedcell_cell::{Cell, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
-use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
+use fedcell_cell_proto::transit::Authenticator;
+use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError, TaskError};
 use fedcell_server::membership::{
-    MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,
+    Applicant, Granted, MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,
+    TokenChange, TokenKeeper,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -262,6 +267,112 @@ async fn a_silent_site_counts_as_dead_until_it_is_heard_of_again() {
     assert_eq!(service.with(|registrar| registrar.member("site-1").unwrap().presence), Presence::Dead);
     site.send_heartbeat(&[]).await.unwrap();
     assert_eq!(events.recv().await.unwrap(), MembershipEvent::Revived { name: "site-1".into() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_whose_token_was_taken_away_is_told_at_once_and_no_other() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let _server = server(&network, &service).await;
+    let (gone, stays) = (config("site-1", "site-1", "server1"), config("site-2", "site-2", "server1"));
+    let (gone, stays) = (site(&network, gone).await, site(&network, stays).await);
+    register(&gone).await.unwrap();
+    register(&stays).await.unwrap();
+    service.with(|registrar| registrar.remove("site-1"));
+    let started = tokio::time::Instant::now();
+    assert!(matches!(gone.send_heartbeat(&[]).await, Err(HeartbeatError::Forgotten { .. })));
+    let task = gone.pull_task("job", None).await;
+    assert!(matches!(task, Err(TaskError::Forgotten)), "what is for a job cell, too: {task:?}");
+    assert!(started.elapsed() < Duration::from_secs(1), "nobody has waited for an answer");
+    stays.send_heartbeat(&[]).await.unwrap();
+    register(&gone).await.unwrap();
+    gone.send_heartbeat(&[]).await.unwrap();
+}
+
+/// Keeps nothing but what it was told, once it is let, and fails as often as it is told to.
+#[derive(Default)]
+struct Book {
+    failures: AtomicUsize,
+    calls: Mutex<Vec<Vec<TokenChange>>>,
+}
+
+impl TokenKeeper for Book {
+    fn keep(&self, changes: &[TokenChange]) -> io::Result<()> {
+        self.calls.lock().unwrap().push(changes.to_vec());
+        let fails = self.failures.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if fails.is_ok() { Err(io::Error::other("no room")) } else { Ok(()) }
+    }
+}
+
+fn names(changes: &[TokenChange]) -> Vec<String> {
+    let name = |change: &TokenChange| match change {
+        TokenChange::Issued { token, member } if token.client_name == member.name => format!("+{}", member.name),
+        TokenChange::Revoked { name } => format!("-{name}"),
+        other => panic!("{other:?}"),
+    };
+    changes.iter().map(name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_leaves_when_it_is_kept_and_not_if_it_cannot_be() {
+    let (network, service, book) = (MemoryNetwork::new(), service(Some(keys())), Arc::new(Book::default()));
+    assert!(service.keep_tokens(book.clone()) && !service.keep_tokens(book.clone()));
+    let _server = server(&network, &service).await;
+    let site = site(&network, config("site-1", "site-1", "server1")).await;
+    register(&site).await.unwrap();
+    assert_eq!(names(&book.calls.lock().unwrap().concat()), ["+site-1"]);
+    site.quit().await.unwrap();
+    assert_eq!(names(&book.calls.lock().unwrap().concat()), ["+site-1", "-site-1"]);
+
+    // A disk that is full once: the client is told to ask again, and what it was given is taken back.
+    book.calls.lock().unwrap().clear();
+    book.failures.store(1, Ordering::SeqCst);
+    register(&site).await.unwrap();
+    assert!(is_heard(&site).await);
+    service.kept().await.unwrap();
+    let calls = book.calls.lock().unwrap();
+    assert_eq!(names(&calls[0]), ["+site-1"], "failed");
+    assert_eq!(names(&calls[1])[0], "+site-1", "what could not be kept comes again, first");
+    assert_eq!(names(&calls[1..].concat()), ["+site-1", "-site-1", "+site-1"]);
+}
+
+#[test]
+fn who_was_put_out_while_its_proof_was_verified_is_not_let_in() {
+    let mut registrar = Registrar::new(RegistrarConfig::new(PROJECT), Some(keys())).unwrap();
+    let party = ClientParty::new(identity("site-1"), root(), CommonName::parse("server1").unwrap()).unwrap();
+    let (now, origin) = (UnixTime::from_secs(1_784_500_000), Fqcn::parse("site-1").unwrap());
+    let mut rng = SystemRandom::new();
+    let mut prove = |registrar: &mut Registrar| {
+        let challenge = ClientChallenge::start(&party, now, &mut rng);
+        let reply = registrar.handle_challenge(now, &mut rng, origin, &challenge.request()).unwrap().sign().unwrap();
+        let (registration, verifier) = challenge.verify_server(&reply, now).unwrap().register().unwrap();
+        let mut applicant = Applicant::new("site-1", PROJECT);
+        applicant.claim = Some(registration.into_claim());
+        let candidate = registrar.handle_registration(now, origin, applicant).unwrap();
+        (candidate.prove(now, &mut rng).unwrap().unwrap(), verifier)
+    };
+    let tokens = registrar.tokens().unwrap();
+    let site = CommonName::parse("site-1").unwrap();
+    let is_good = |granted: &Granted| {
+        let headers =
+            AuthHeaders { client_name: "site-1", token: granted.token.expose(), signature: granted.signature.expose() };
+        tokens.authenticate(now, &headers, "site-1").is_ok()
+    };
+
+    let (proved, _) = prove(&mut registrar);
+    registrar.disable("site-1");
+    assert_eq!(registrar.admit(now, proved).unwrap_err().to_string(), "unauthenticated: Client 'site-1' is disabled");
+    assert_eq!(registrar.members().count(), 0);
+    registrar.enable("site-1");
+
+    // Of two that are on their way the one that is admitted last is good, and the other is not.
+    let ((first, _), (second, verifier)) = (prove(&mut registrar), prove(&mut registrar));
+    let first = registrar.admit(now, first).unwrap();
+    assert!(is_good(&first));
+    let second = registrar.admit(now, second).unwrap();
+    verifier.accept(&site, second.token.expose(), second.signature.expose()).unwrap();
+    assert!(is_good(&second) && !is_good(&first));
+    registrar.remove("site-1");
+    assert!(!is_good(&second));
 }
 
 #[tokio::test(start_paused = true)]

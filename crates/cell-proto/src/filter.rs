@@ -26,7 +26,7 @@ use crate::request::Reply;
 #[non_exhaustive]
 pub enum Place {
     /// Every message that comes in, for this cell or to be forwarded. A refused message vanishes: its sender is not
-    /// told.
+    /// told, unless the filter [wants it](Verdict::Return).
     Incoming,
     /// Every request that comes in, for this cell or to be forwarded. A refusal goes back to the origin as a message of
     /// type `return`.
@@ -67,6 +67,9 @@ pub enum Verdict {
     Pass,
     /// Stop here.
     Refuse(Box<Reply>),
+    /// Stop here, and in [`Place::Incoming`], where a refused message vanishes, send this back to the origin of a request
+    /// as a message of type `return`. Elsewhere as [`Refuse`](Self::Refuse).
+    Return(Box<Reply>),
 }
 
 /// A filter. It must not block, and its verdict should follow from its arguments and its own settings.

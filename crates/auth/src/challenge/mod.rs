@@ -37,7 +37,7 @@ pub use message::{
     ChallengeRefused, ChallengeReply, ChallengeRequest, PartyError, Registration, RegistrationClaim, SigningFailed,
 };
 pub use rate::Rate;
-pub use server::{ChallengeLimits, ServerChallenge, VerifiedClient};
+pub use server::{ChallengeLimits, ServerChallenge, UnsignedReply, UnverifiedClient, VerifiedClient};
 
 use crate::name::CommonName;
 use crate::uuid::Nonce;

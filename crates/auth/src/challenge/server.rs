@@ -91,6 +91,22 @@ impl ServerChallenge {
         origin: &str,
         request: &ChallengeRequest,
     ) -> Result<ChallengeReply, ChallengeRefused> {
+        Ok(self.open_challenge(now, rng, origin, request)?.sign()?)
+    }
+
+    /// The part of [`handle_challenge`](Self::handle_challenge) that needs the table: decides, and opens our own
+    /// challenge. What takes long, the signature, is made by [`UnsignedReply::sign`] without it.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle_challenge`](Self::handle_challenge).
+    pub fn open_challenge(
+        &mut self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+        origin: &str,
+        request: &ChallengeRequest,
+    ) -> Result<UnsignedReply, ChallengeRefused> {
         self.open.expire(now);
         if origin.is_empty() || origin.len() > MAX_ORIGIN_LENGTH {
             return Err(ChallengeRefused::BadOrigin);
@@ -104,17 +120,9 @@ impl ServerChallenge {
         if !self.open.has_room(origin) {
             return Err(ChallengeRefused::Busy);
         }
-        let content = signed_content(self.identity.name(), &theirs);
-        let signature = self.identity.key().sign(&content).ok_or(SigningFailed)?;
         let ours = Nonce::random(rng);
-        let reply = ChallengeReply {
-            common_name: self.identity.name().as_str().to_owned(),
-            nonce: ours.as_str().to_owned(),
-            certificate: self.identity.chain().pem().to_vec(),
-            signature: signature.as_bytes().to_vec(),
-        };
-        self.open.insert(origin, name, ours, now);
-        Ok(reply)
+        self.open.insert(origin, name, ours.clone(), now);
+        Ok(UnsignedReply { identity: self.identity.clone(), theirs, ours })
     }
 
     /// Verifies a registration that came from the cell `origin`. The origin's challenge is spent, whatever comes of it.
@@ -128,6 +136,21 @@ impl ServerChallenge {
         origin: &str,
         registration: &RegistrationClaim,
     ) -> Result<VerifiedClient, Unauthenticated> {
+        self.take_claim(now, origin, registration)?.verify(now)
+    }
+
+    /// The part of [`handle_registration`](Self::handle_registration) that needs the table: spends the origin's
+    /// challenge and checks the names. What takes long, chain and signature, is [`UnverifiedClient::verify`]'s.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated`] if the origin has no open challenge, or the claim is for another name.
+    pub fn take_claim(
+        &mut self,
+        now: UnixTime,
+        origin: &str,
+        registration: &RegistrationClaim,
+    ) -> Result<UnverifiedClient, Unauthenticated> {
         let because = |reason: &str| Unauthenticated::because(STEP, reason);
         let (asked_as, nonce) =
             self.open.consume(origin, now).ok_or_else(|| because("no challenge is open for this origin"))?;
@@ -144,15 +167,14 @@ impl ServerChallenge {
         if registration.common_name != registration.client_name {
             return Err(because("client name and common name differ"));
         }
-        let certificate = verify_asserter(
-            STEP,
-            &self.root,
-            (&name, &nonce),
-            (&registration.certificate, &registration.signature),
-            Purpose::Client,
-            now,
-        )?;
-        Ok(VerifiedClient { certificate, origin: origin.to_owned() })
+        Ok(UnverifiedClient {
+            root: self.root.clone(),
+            name,
+            nonce,
+            origin: origin.to_owned(),
+            certificate: registration.certificate.clone(),
+            signature: registration.signature.clone(),
+        })
     }
 
     /// Whether a registration from the cell `origin` would find its challenge.
@@ -199,9 +221,66 @@ fn is_reserved(name: &CommonName) -> bool {
     [AuthName::SERVER, AuthName::SERVER_JOB].iter().any(|reserved| reserved.as_str() == name.as_str())
 }
 
+/// An answer to a challenge that lacks its signature: our own challenge is in the table already.
+#[derive(Debug)]
+pub struct UnsignedReply {
+    identity: Arc<Identity>,
+    theirs: Nonce,
+    ours: Nonce,
+}
+
+impl UnsignedReply {
+    /// Signs it; a quarter of a millisecond with RSA-2048.
+    ///
+    /// # Errors
+    ///
+    /// [`SigningFailed`]; the challenge that is open then is of no use to anybody and expires.
+    pub fn sign(self) -> Result<ChallengeReply, SigningFailed> {
+        let content = signed_content(self.identity.name(), &self.theirs);
+        let signature = self.identity.key().sign(&content).ok_or(SigningFailed)?;
+        Ok(ChallengeReply {
+            common_name: self.identity.name().as_str().to_owned(),
+            nonce: self.ours.as_str().to_owned(),
+            certificate: self.identity.chain().pem().to_vec(),
+            signature: signature.as_bytes().to_vec(),
+        })
+    }
+}
+
+/// A claim whose challenge has been spent and whose proof nobody has looked at.
+#[derive(Debug)]
+pub struct UnverifiedClient {
+    root: ProjectRoot,
+    name: CommonName,
+    nonce: Nonce,
+    origin: String,
+    certificate: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl UnverifiedClient {
+    /// Verifies the proof.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated`] if the client is not who it says it is.
+    pub fn verify(self, now: UnixTime) -> Result<VerifiedClient, Unauthenticated> {
+        let certificate = verify_asserter(
+            STEP,
+            &self.root,
+            (&self.name, &self.nonce),
+            (&self.certificate, &self.signature),
+            Purpose::Client,
+            now,
+        )?;
+        Ok(VerifiedClient { certificate, origin: self.origin })
+    }
+}
+
 /// The witness that a client has proved its name from a certain origin.
 ///
-/// Only [`ServerChallenge::handle_registration`] makes one, and only it leads to a token.
+/// Only [`ServerChallenge::handle_registration`] and the second half of it, [`UnverifiedClient::verify`], make one, and
+/// only it leads to a token.
 #[derive(Debug)]
 pub struct VerifiedClient {
     certificate: VerifiedCertificate,

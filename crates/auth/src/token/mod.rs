@@ -20,7 +20,9 @@ mod registry;
 mod verifier;
 
 pub use headers::{AuthHeaders, BadCredential, ClientCredential, Exemption, exemption, stripped_headers};
-pub use registry::{AuthenticatedPeer, IssueError, PeerKind, RegistryLimits, TokenRecord, TokenRegistry};
+pub use registry::{
+    AuthenticatedPeer, IssueError, PeerKind, PreparedToken, RegistryLimits, TokenIssuer, TokenRecord, TokenRegistry,
+};
 pub use verifier::{SignedByServer, TokenVerifier};
 
 /// What the server signs. A token has a fixed length (36, or 6 for the server's own), so that no two pairs that are ever

@@ -155,29 +155,34 @@ impl TokenRegistry {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<ClientCredential, IssueError> {
-        let replaces = self.clients.get(client.name()).copied();
-        if replaces.is_none() {
+        if !self.clients.contains_key(client.name()) {
             self.room()?;
         }
-        let token = Token::random(rng);
-        let signature = self.sign(client.name().as_str(), token.expose())?;
-        if let Some(older) = replaces {
-            self.tokens.remove(&older);
+        let prepared = self.issuer().prepare(client, now, rng)?;
+        self.accept(prepared)
+    }
+
+    /// Makes and signs tokens without the registry, so that nobody has to wait for it meanwhile.
+    #[must_use]
+    pub fn issuer(&self) -> TokenIssuer {
+        TokenIssuer { identity: self.identity.clone() }
+    }
+
+    /// Takes a prepared token in: from now on it is good, and an older one of the same name is not.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Full`]; the older token is as it was then.
+    pub fn accept(&mut self, prepared: PreparedToken) -> Result<ClientCredential, IssueError> {
+        let PreparedToken { token, signature, entry } = prepared;
+        match self.clients.get(&entry.name).copied() {
+            Some(older) => drop(self.tokens.remove(&older)),
+            None => self.room()?,
         }
-        let digest = digest_of(token.expose());
-        self.tokens.insert(
-            digest,
-            Entry {
-                kind: PeerKind::Client,
-                name: client.name().clone(),
-                origin: client.origin().to_owned(),
-                issued: now,
-                signature: digest_of(&signature.to_base64()),
-                valid_until: Some(client.certificate().not_after()),
-            },
-        );
-        self.clients.insert(client.name().clone(), digest);
-        Ok(ClientCredential::new(client.name().clone(), SecretText::new(token.expose().to_owned()), signature))
+        let (digest, name) = (digest_of(token.expose()), entry.name.clone());
+        self.tokens.insert(digest, entry);
+        self.clients.insert(name.clone(), digest);
+        Ok(ClientCredential::new(name, SecretText::new(token.expose().to_owned()), signature))
     }
 
     /// Registers a job of the server, whose token is its job id, bound to its cell `origin`.
@@ -198,7 +203,7 @@ impl TokenRegistry {
         }
         self.room()?;
         let name = reserved(AuthName::SERVER_JOB)?;
-        let signature = self.sign(name.as_str(), token.expose())?;
+        let signature = sign(&self.identity, name.as_str(), token.expose())?;
         self.tokens.insert(
             digest,
             Entry {
@@ -220,7 +225,7 @@ impl TokenRegistry {
     /// [`IssueError::Signing`] if our key cannot sign.
     pub fn own_credential(&self) -> Result<ClientCredential, IssueError> {
         let name = reserved(AuthName::SERVER)?;
-        let signature = self.sign(name.as_str(), name.as_str())?;
+        let signature = sign(&self.identity, name.as_str(), name.as_str())?;
         let token = SecretText::new(name.as_str().to_owned());
         Ok(ClientCredential::new(name, token, signature))
     }
@@ -393,10 +398,56 @@ impl TokenRegistry {
     fn room(&self) -> Result<(), IssueError> {
         if self.tokens.len() < self.limits.max_tokens { Ok(()) } else { Err(IssueError::Full) }
     }
+}
 
-    fn sign(&self, name: &str, token: &str) -> Result<Signature, IssueError> {
-        Ok(self.identity.key().sign(&signed_content(name, token)).ok_or(SigningFailed)?)
+/// Makes and signs the tokens of one registry, apart from it.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer {
+    identity: Arc<Identity>,
+}
+
+impl TokenIssuer {
+    /// Makes a token for a client that has proved itself. It is good once
+    /// [`accept`](TokenRegistry::accept) has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Signing`] if our key cannot sign.
+    pub fn prepare(
+        &self,
+        client: &VerifiedClient,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<PreparedToken, IssueError> {
+        let token = Token::random(rng);
+        let signature = sign(&self.identity, client.name().as_str(), token.expose())?;
+        let entry = Entry {
+            kind: PeerKind::Client,
+            name: client.name().clone(),
+            origin: client.origin().to_owned(),
+            issued: now,
+            signature: digest_of(&signature.to_base64()),
+            valid_until: Some(client.certificate().not_after()),
+        };
+        Ok(PreparedToken { token, signature, entry })
     }
+}
+
+/// A token with its signature that no registry knows yet: worth nothing before [`TokenRegistry::accept`].
+pub struct PreparedToken {
+    token: Token,
+    signature: Signature,
+    entry: Entry,
+}
+
+impl fmt::Debug for PreparedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedToken").field("client", &self.entry.name).finish_non_exhaustive()
+    }
+}
+
+fn sign(identity: &Identity, name: &str, token: &str) -> Result<Signature, IssueError> {
+    Ok(identity.key().sign(&signed_content(name, token)).ok_or(SigningFailed)?)
 }
 
 fn reserved(name: AuthName<'static>) -> Result<CommonName, IssueError> {

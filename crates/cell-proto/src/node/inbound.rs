@@ -114,9 +114,16 @@ impl Exchange {
             self.admit(now, arrival, &facts)?;
             facts.is_request()
         };
-        if let Verdict::Refuse(reply) = self.run_filters(now, Place::Incoming, Some(arrival), None, message) {
-            debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");
-            return Err(Dropped::Filtered);
+        match self.run_filters(now, Place::Incoming, Some(arrival), None, message) {
+            Verdict::Pass => {}
+            Verdict::Return(reply) if is_request => {
+                self.send_back(now, arrival, message, *reply, ReturnReason::INTERCEPT);
+                return Ok(None);
+            }
+            Verdict::Refuse(reply) | Verdict::Return(reply) => {
+                debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");
+                return Err(Dropped::Filtered);
+            }
         }
         if is_request
             && let Verdict::Refuse(reply) = self.run_filters(now, Place::Interceptor, Some(arrival), None, message)
@@ -387,7 +394,7 @@ impl Exchange {
         }
     }
 
-    /// Runs the filters of one place; the first that refuses ends it.
+    /// Runs the filters of one place; the first that refuses ends it. [`Verdict::Return`] is said of what comes in alone.
     pub(super) fn run_filters(
         &self,
         now: UnixTime,
@@ -410,8 +417,10 @@ impl Exchange {
             next,
         };
         for filter in filters {
-            if let Verdict::Refuse(reply) = filter.judge(&context, message) {
-                return Verdict::Refuse(reply);
+            match filter.judge(&context, message) {
+                Verdict::Pass => {}
+                Verdict::Return(reply) if place != Place::Incoming => return Verdict::Refuse(reply),
+                refused => return refused,
             }
         }
         Verdict::Pass

@@ -423,6 +423,25 @@ fn a_refusal_means_what_its_place_says() {
 }
 
 #[test]
+fn a_request_is_sent_back_from_where_messages_vanish_if_the_filter_wants_it() {
+    let mut duo = Duo::connected();
+    duo.server.exchange_mut().filters_mut().add(
+        Place::Incoming,
+        "c",
+        "*",
+        Arc::new(|_: &FilterContext<'_>, _: &mut Message| {
+            Verdict::Return(Box::new(Reply::failed(ReturnCode::UNAUTHENTICATED, "again")))
+        }),
+    );
+    duo.site.exchange_mut().send_request(NOW, &[FqcnBuf::server()], &request("t")).unwrap();
+    duo.pump();
+    let reply = outcome_of(duo.site_event()).unwrap();
+    let text = |key: HeaderKey<'_>| reply.headers.text(key).unwrap().unwrap_or_default();
+    assert_eq!((text(HeaderKey::MSG_TYPE), text(HeaderKey::ERROR)), ("return", "again"));
+    assert_eq!(text(HeaderKey::RETURN_CODE), ReturnCode::UNAUTHENTICATED.as_str());
+}
+
+#[test]
 fn direct_connections_are_offered_and_taken_up_only_where_the_policy_says_so() {
     for (policy, offers) in [(AdhocPolicy::On, true), (AdhocPolicy::Off, false)] {
         let mut config = NodeConfig::new(address("site-2"));

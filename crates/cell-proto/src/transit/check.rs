@@ -94,11 +94,17 @@ pub enum Checker {
     Admin,
 }
 
+/// What a client is told whose credential is no good.
+const REGISTER_AGAIN: &str = "the credential is not known here; register again";
+
 /// Refuses messages without a good credential.
 ///
 /// Stands in [`Place::Incoming`](crate::filter::Place::Incoming), for every channel and topic. Exempt are challenge and
-/// registration, and a goodbye that ends here. A refused message vanishes, as in the reference: whoever probes learns
-/// nothing.
+/// registration, and a goodbye that ends here.
+///
+/// A refused message vanishes, as in the reference, but for one: a request that shows a whole credential to a server is
+/// sent back as `unauthenticated`. A client whose token is no good any more registers again at once then, where it would
+/// otherwise wait for answers. Whoever shows nothing learns nothing, and whoever guesses only that it guessed wrong.
 pub struct CheckCredential {
     checker: Checker,
     authenticator: Arc<dyn Authenticator>,
@@ -111,10 +117,10 @@ impl CheckCredential {
         Self { checker, authenticator }
     }
 
-    fn is_good(&self, context: &FilterContext<'_>, message: &Message) -> bool {
-        let Ok(facts) = message.facts() else { return false };
+    fn examine(&self, context: &FilterContext<'_>, message: &Message) -> Found {
+        let Ok(facts) = message.facts() else { return Found::Nothing };
         if exemption(facts.channel, facts.topic, facts.destination.as_str(), context.me.as_str()).is_some() {
-            return true;
+            return Found::Good;
         }
         if self.checker == Checker::Relay {
             let about = MessageFacts {
@@ -123,7 +129,7 @@ impl CheckCredential {
                 arrived_from: context.from,
             };
             if about.is_return_from_server(context.me) {
-                return true;
+                return Found::Good;
             }
         }
         let text = |key: AuthHeaderKey<'_>| message.headers.text(key).ok().flatten().unwrap_or_default();
@@ -132,14 +138,31 @@ impl CheckCredential {
             token: text(AuthHeaderKey::TOKEN),
             signature: text(AuthHeaderKey::TOKEN_SIGNATURE),
         };
-        self.authenticator.authenticate(context.now, &headers, facts.origin.as_str()).is_ok()
+        match self.authenticator.authenticate(context.now, &headers, facts.origin.as_str()) {
+            Ok(()) => Found::Good,
+            Err(_) if [headers.client_name, headers.token, headers.signature].contains(&"") => Found::Nothing,
+            Err(_) => Found::Bad,
+        }
     }
+}
+
+/// What a message shows.
+enum Found {
+    /// A good credential, or it needs none.
+    Good,
+    /// One that is no good.
+    Bad,
+    /// None, or a part of one.
+    Nothing,
 }
 
 impl Filter for CheckCredential {
     fn judge(&self, context: &FilterContext<'_>, message: &mut Message) -> Verdict {
-        if !self.is_good(context, message) {
-            return Verdict::Refuse(Box::new(Reply::failed(ReturnCode::UNAUTHENTICATED, "")));
+        let refusal = |text| Box::new(Reply::failed(ReturnCode::UNAUTHENTICATED, text));
+        match self.examine(context, message) {
+            Found::Good => {}
+            Found::Bad if self.checker == Checker::Server => return Verdict::Return(refusal(REGISTER_AGAIN)),
+            Found::Bad | Found::Nothing => return Verdict::Refuse(refusal("")),
         }
         if self.checker == Checker::Server {
             strip_credential(&mut message.headers);

@@ -88,6 +88,31 @@ fn requests_to_the_server_pass_with_the_credential_and_only_from_its_origin() {
 }
 
 #[test]
+fn a_server_sends_back_what_shows_a_credential_that_is_no_good_and_nothing_else() {
+    let (registry, credential) = registered();
+    let code = |checker, message: &mut Message| {
+        let check = CheckCredential::new(checker, registry.clone());
+        match check.judge(&context(Place::Incoming, "server", Some("relay-1"), None), message) {
+            Verdict::Return(reply) => Some(reply.code().as_str().to_owned()),
+            _ => None,
+        }
+    };
+    let shown = |key: &str, text: &str| {
+        let to_server = request("relay-1.site-1", "server", "task", "heart_beat");
+        let mut message = attached(&credential, Place::OutgoingRequest, "relay-1", to_server);
+        message.headers.insert(key, text);
+        message
+    };
+    let again = Some("unauthenticated".to_owned());
+    assert_eq!(code(Checker::Server, &mut shown("__token__", "00000000-0000-4000-8000-000000000000")), again);
+    assert_eq!(code(Checker::Server, &mut shown("client_name", "site-2")), again);
+    assert_eq!(code(Checker::Server, &mut shown("__token__", "")), None);
+    assert_eq!(code(Checker::Relay, &mut shown("client_name", "site-2")), None, "a relay knows no tokens");
+    let mut bare = request("relay-1.site-1", "server", "task", "heart_beat");
+    assert_eq!(code(Checker::Server, &mut bare), None);
+}
+
+#[test]
 fn joining_and_a_goodbye_that_ends_here_need_no_credential() {
     let (registry, _) = registered();
     let server = CheckCredential::new(Checker::Server, registry);

@@ -2,23 +2,33 @@
 //!
 //! ```text
 //!   cell `server`, channel `task`            Registrar (no socket, no clock)
-//!     challenge  ──► MembershipService ──► handle_challenge      ServerChallenge
-//!     register   ──►        │         ──► handle_registration    TokenRegistry, members
+//!     challenge  ──► MembershipService ──► handle_challenge      ServerChallenge     ─► signed apart
+//!     register   ──►        │         ──► handle_registration                       ─► Candidate, proved apart
+//!                           │         ──► admit                 TokenTable, members ─► TokenKeeper
 //!     heart_beat ──►        │         ──► handle_heartbeat
 //!     quit       ──►        │         ──► handle_quit
-//!     any message ─► CheckCredential ──► authenticate
-//!                           └─ events: joined, left, dead; tokens to be kept over a restart
+//!     any message ─► CheckCredential ──► TokenTable
+//!                           └─ events: joined, left, dead
 //! ```
+//!
+//! Proofs are verified and signatures made on threads that may block, as many at a time as there are processors, while
+//! nothing is locked: other messages do not wait for them.
 
+mod candidate;
 mod event;
+mod keeper;
 mod member;
 mod refusal;
 mod registrar;
 mod service;
+mod tokens;
 mod wording;
 
+pub use candidate::{Candidate, Proved};
 pub use event::MembershipEvent;
+pub use keeper::{TokenChange, TokenKeeper};
 pub use member::{Member, Presence};
 pub use refusal::Refusal;
 pub use registrar::{Applicant, Granted, HeartbeatAnswer, Registrar, RegistrarConfig, RegistrarError, ServerKeys};
 pub use service::MembershipService;
+pub use tokens::TokenTable;

@@ -6,19 +6,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use fedcell_auth::challenge::{
-    ChallengeLimits, ChallengeReply, ChallengeRequest, PartyError, RegistrationClaim, ServerChallenge, SigningFailed,
+    ChallengeLimits, ChallengeRequest, PartyError, RegistrationClaim, ServerChallenge, SigningFailed, UnsignedReply,
 };
 use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_auth::rand_core::CryptoRng;
-use fedcell_auth::token::{AuthHeaders, ClientCredential, IssueError, RegistryLimits, TokenRecord, TokenRegistry};
-use fedcell_auth::{CommonName, SecretText, Unauthenticated, UnixTime};
+use fedcell_auth::token::{ClientCredential, IssueError, RegistryLimits, TokenIssuer, TokenRecord, TokenRegistry};
+use fedcell_auth::{CommonName, SecretText, UnixTime};
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_fobs::Map;
-use fedcell_protocol_defs::federation::{AuthPlaceholder, ClientType, RefusalText, RegistrationDefaults};
+use fedcell_protocol_defs::federation::{ClientType, RefusalText, RegistrationDefaults};
 
+use super::candidate::{Candidate, NewToken, Proof, Proved};
 use super::event::MembershipEvent;
 use super::member::{Member, Presence};
 use super::refusal::Refusal;
+use super::tokens::TokenTable;
 
 /// What a registrar is told once.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct RegistrarConfig {
     pub max_clients: usize,
     /// After how long without a heartbeat a site counts as dead; 600 s.
     pub client_timeout: Duration,
+    /// How many challenges may be open, and how often they may be asked for; as [`ChallengeLimits`] has it.
+    pub challenges: ChallengeLimits,
 }
 
 impl RegistrarConfig {
@@ -40,6 +44,7 @@ impl RegistrarConfig {
             project: project.into(),
             max_clients: 1000,
             client_timeout: Duration::from_secs_f64(RegistrationDefaults::CLIENT_TIMEOUT),
+            challenges: ChallengeLimits::default(),
         }
     }
 }
@@ -55,7 +60,8 @@ pub struct ServerKeys {
 
 struct Security {
     challenge: ServerChallenge,
-    tokens: TokenRegistry,
+    tokens: TokenTable,
+    issuer: TokenIssuer,
 }
 
 /// Who wants to register, from the headers and the body of the message. Nothing here is proved.
@@ -131,6 +137,8 @@ pub struct Registrar {
     /// Jobs that run in this federation; a site that reports another one is told to end it.
     jobs: BTreeSet<String>,
     events: VecDeque<MembershipEvent>,
+    /// No living site has been silent for too long before this moment; a heartbeat does not move it.
+    next_look: Option<UnixTime>,
 }
 
 impl Registrar {
@@ -142,10 +150,12 @@ impl Registrar {
     pub fn new(config: RegistrarConfig, keys: Option<ServerKeys>) -> Result<Self, RegistrarError> {
         let security = match keys {
             None => None,
-            Some(keys) => Some(Security {
-                challenge: ServerChallenge::new(keys.identity.clone(), keys.root, ChallengeLimits::default())?,
-                tokens: TokenRegistry::new(keys.identity, RegistryLimits::default())?,
-            }),
+            Some(keys) => {
+                let challenge = ServerChallenge::new(keys.identity.clone(), keys.root, config.challenges)?;
+                let registry = TokenRegistry::new(keys.identity, RegistryLimits::default())?;
+                let issuer = registry.issuer();
+                Some(Security { challenge, tokens: TokenTable::new(registry), issuer })
+            }
         };
         Ok(Self {
             config,
@@ -154,10 +164,17 @@ impl Registrar {
             disabled: BTreeSet::new(),
             jobs: BTreeSet::new(),
             events: VecDeque::new(),
+            next_look: None,
         })
     }
 
-    /// Answers a challenge from the cell `origin`.
+    /// The tokens that are good now, for whoever checks messages. None without keys: everybody is believed then.
+    #[must_use]
+    pub fn tokens(&self) -> Option<TokenTable> {
+        self.security.as_ref().map(|security| security.tokens.clone())
+    }
+
+    /// Decides on a challenge from the cell `origin`. The reply is to be signed, which needs nothing of this.
     ///
     /// # Errors
     ///
@@ -168,13 +185,14 @@ impl Registrar {
         rng: &mut impl CryptoRng,
         origin: Fqcn<'_>,
         request: &ChallengeRequest,
-    ) -> Result<ChallengeReply, Refusal> {
+    ) -> Result<UnsignedReply, Refusal> {
         let security = self.security.as_mut().ok_or_else(|| Refusal::known(RefusalText::NOT_SECURE))?;
-        Ok(security.challenge.handle_challenge(now, rng, origin.as_str(), request)?)
+        Ok(security.challenge.open_challenge(now, rng, origin.as_str(), request)?)
     }
 
-    /// Decides on a registration from the cell `origin`. None if the applicant does not prove its name: it is told
-    /// nothing but that, with a reply that says ok and holds no token, as the reference does.
+    /// Takes a registration from the cell `origin`, whose challenge is spent by it. What comes is to
+    /// [`prove`](Candidate::prove) what it claims, which takes long and needs nothing of this, and is then
+    /// [admitted](Self::admit).
     ///
     /// # Errors
     ///
@@ -182,34 +200,57 @@ impl Registrar {
     pub fn handle_registration(
         &mut self,
         now: UnixTime,
-        rng: &mut impl CryptoRng,
         origin: Fqcn<'_>,
         applicant: Applicant,
-    ) -> Result<Option<Granted>, Refusal> {
+    ) -> Result<Candidate, Refusal> {
         if let Err(refusal) = self.may_apply(now, origin, &applicant) {
             if let Some(security) = &mut self.security {
                 security.challenge.spend(origin.as_str(), now);
             }
             return Err(refusal);
         }
-        let is_site = applicant.kind == ClientType::REGULAR.as_str();
-        let (granted, organisation) = match &mut self.security {
-            None => (open_grant(&applicant.name, rng)?, None),
-            Some(security) => match security.admit(now, rng, origin, &applicant)? {
-                None => return Ok(None),
-                Some((granted, organisation, record)) => {
-                    self.events.extend(record.map(MembershipEvent::TokenIssued));
-                    (granted, organisation)
-                }
+        let proof = match (&mut self.security, &applicant.claim) {
+            (None, _) => Proof::Open,
+            (Some(_), None) => Proof::Missing,
+            (Some(security), Some(claim)) => match security.challenge.take_claim(now, origin.as_str(), claim) {
+                Ok(claim) => Proof::Claim(claim, security.issuer.clone()),
+                Err(_) => Proof::Missing,
             },
         };
+        Ok(Candidate { applicant, origin: origin.to_owned(), proof })
+    }
+
+    /// Makes an applicant that has proved its name a member: its token is good from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] if it has been disabled since, or there is no room any more.
+    pub fn admit(&mut self, now: UnixTime, proved: Proved) -> Result<Granted, Refusal> {
+        let Proved { applicant, origin, organisation, token } = proved;
+        self.may_join(&applicant)?;
+        let granted = match (token, &self.security) {
+            (NewToken::Open(granted), None) => granted,
+            (NewToken::Signed(prepared), Some(security)) => {
+                let mut tokens = security.tokens.write();
+                let issued = tokens.accept(prepared).map_err(|error| Refusal::again(error.to_string()))?;
+                let record = CommonName::parse(&applicant.name).ok().and_then(|name| tokens.record(&name));
+                self.events.extend(record.map(MembershipEvent::TokenIssued));
+                Granted {
+                    token: SecretText::new(issued.expose_token().to_owned()),
+                    signature: SecretText::new(issued.signature_text()),
+                }
+            }
+            // Proved to another registrar.
+            _ => return Err(Refusal::known(RefusalText::NO_SESSION)),
+        };
+        let is_site = applicant.kind == ClientType::REGULAR.as_str();
         let name = applicant.name.clone();
         self.members.insert(
             name.clone(),
             Member {
                 fqsn: applicant.fqsn.unwrap_or_else(|| name.clone()),
                 name: applicant.name,
-                fqcn: origin.to_owned(),
+                fqcn: origin,
                 kind: applicant.kind,
                 is_leaf: applicant.is_leaf,
                 organisation,
@@ -222,20 +263,9 @@ impl Registrar {
                 jobs: BTreeSet::new(),
             },
         );
+        self.look_after(now);
         self.events.push_back(MembershipEvent::Joined { name });
-        Ok(Some(granted))
-    }
-
-    /// Whether the credential of a message from the cell `origin` is good.
-    ///
-    /// # Errors
-    ///
-    /// [`Unauthenticated`] if it is not. A server without keys believes everybody.
-    pub fn authenticate(&self, now: UnixTime, headers: &AuthHeaders<'_>, origin: &str) -> Result<(), Unauthenticated> {
-        match &self.security {
-            None => Ok(()),
-            Some(security) => security.tokens.authenticate(headers, origin, now).map(drop),
-        }
+        Ok(granted)
     }
 
     /// Notes that a site is alive and what runs there. Its credential has been checked before.
@@ -254,7 +284,8 @@ impl Registrar {
         self.check_enabled(client)?;
         let member = self.members.get_mut(client).ok_or_else(|| Refusal::known(RefusalText::UNKNOWN_CLIENT))?;
         member.seen = now;
-        if core::mem::replace(&mut member.presence, Presence::Alive) == Presence::Dead {
+        let has_returned = core::mem::replace(&mut member.presence, Presence::Alive) == Presence::Dead;
+        if has_returned {
             self.events.push_back(MembershipEvent::Revived { name: client.to_owned() });
         }
         let abort_jobs = jobs.difference(&self.jobs).cloned().collect();
@@ -262,6 +293,9 @@ impl Registrar {
         for job in before.difference(&member.jobs).filter(|job| self.jobs.contains(*job)) {
             let (client, job) = (client.to_owned(), job.clone());
             self.events.push_back(MembershipEvent::JobGone { client, job });
+        }
+        if has_returned {
+            self.look_after(now);
         }
         Ok(HeartbeatAnswer { abort_jobs })
     }
@@ -283,7 +317,7 @@ impl Registrar {
             self.events.push_back(MembershipEvent::Left { name: client.to_owned() });
         }
         if let (Some(security), Ok(name)) = (&mut self.security, CommonName::parse(client))
-            && security.tokens.revoke_client(&name)
+            && security.tokens.write().revoke_client(&name)
         {
             self.events.push_back(MembershipEvent::TokenRevoked { name: client.to_owned() });
         }
@@ -311,7 +345,7 @@ impl Registrar {
         let Some(security) = &mut self.security else { return Err(IssueError::BadRecord) };
         let fqcn = FqcnBuf::parse(&record.origin).map_err(|_| IssueError::BadRecord)?;
         let (name, joined) = (record.client_name.clone(), record.issued);
-        security.tokens.restore(record)?;
+        security.tokens.write().restore(record)?;
         let member = Member {
             fqsn: name.clone(),
             name: name.clone(),
@@ -328,6 +362,7 @@ impl Registrar {
             jobs: BTreeSet::new(),
         };
         self.members.insert(name, member);
+        self.look_after(now);
         Ok(())
     }
 
@@ -337,7 +372,7 @@ impl Registrar {
     ///
     /// [`IssueError`] if our key cannot sign.
     pub fn own_credential(&self) -> Result<Option<ClientCredential>, IssueError> {
-        self.security.as_ref().map(|security| security.tokens.own_credential()).transpose()
+        self.security.as_ref().map(|security| security.tokens.read().own_credential()).transpose()
     }
 
     /// Takes a job of this server in: its cell may speak, and sites that run it are not told to end it. The credential is
@@ -352,8 +387,8 @@ impl Registrar {
         job: &str,
         cell: Fqcn<'_>,
     ) -> Result<Option<ClientCredential>, IssueError> {
-        let issue = |security: &mut Security| security.tokens.register_server_job(job, cell.as_str(), now);
-        let credential = self.security.as_mut().map(issue).transpose()?;
+        let issue = |security: &Security| security.tokens.write().register_server_job(job, cell.as_str(), now);
+        let credential = self.security.as_ref().map(issue).transpose()?;
         self.jobs.insert(job.to_owned());
         Ok(credential)
     }
@@ -361,8 +396,8 @@ impl Registrar {
     /// A job has ended: its cell may not speak any more, and sites that still run it are told to end it.
     pub fn remove_job(&mut self, job: &str) {
         self.jobs.remove(job);
-        if let Some(security) = &mut self.security {
-            security.tokens.revoke_server_job(job);
+        if let Some(security) = &self.security {
+            security.tokens.write().revoke_server_job(job);
         }
     }
 
@@ -387,27 +422,39 @@ impl Registrar {
         self.events.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) next has something to do, if ever.
+    /// When [`handle_timeout`](Self::handle_timeout) may next have something to do, if ever. Takes no look at the members,
+    /// and heartbeats do not move it: there may turn out to be nothing to do yet.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<UnixTime> {
-        let silent = self.living_sites().map(|member| member.seen.saturating_add(self.config.client_timeout)).min();
         let open = self.security.as_ref().and_then(|security| security.challenge.poll_timeout());
-        silent.into_iter().chain(open).min()
+        self.next_look.into_iter().chain(open).min()
     }
 
     /// Time has passed: silent sites count as dead, open challenges end.
     pub fn handle_timeout(&mut self, now: UnixTime) {
         let patience = self.config.client_timeout;
-        let is_site = |member: &Member| member.kind == ClientType::REGULAR.as_str();
-        for member in self.members.values_mut().filter(|member| is_site(member)) {
-            if member.presence == Presence::Alive && now.saturating_since(member.seen) >= patience {
-                member.presence = Presence::Dead;
-                self.events.push_back(MembershipEvent::Dead { name: member.name.clone() });
+        if self.next_look.is_some_and(|look| look <= now) {
+            let mut next: Option<UnixTime> = None;
+            for member in self.members.values_mut().filter(|member| is_living_site(member)) {
+                if now.saturating_since(member.seen) >= patience {
+                    member.presence = Presence::Dead;
+                    self.events.push_back(MembershipEvent::Dead { name: member.name.clone() });
+                } else {
+                    let due = member.seen.saturating_add(patience);
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
             }
+            self.next_look = next;
         }
         if let Some(security) = &mut self.security {
             security.challenge.handle_timeout(now);
         }
+    }
+
+    /// Somebody has been heard of now: there has to be a look when it could have been silent for too long.
+    fn look_after(&mut self, now: UnixTime) {
+        let due = now.saturating_add(self.config.client_timeout);
+        self.next_look = Some(self.next_look.map_or(due, |look| look.min(due)));
     }
 
     /// What can be refused without looking at the proof.
@@ -416,6 +463,11 @@ impl Registrar {
             return Err(Refusal::known(RefusalText::NO_SESSION));
         }
         self.check_project(&applicant.project)?;
+        self.may_join(applicant)
+    }
+
+    /// What may have changed until the proof was there.
+    fn may_join(&self, applicant: &Applicant) -> Result<(), Refusal> {
         self.check_enabled(&applicant.name)?;
         let is_new_site = applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
         if is_new_site && self.sites().count() >= self.config.max_clients {
@@ -431,45 +483,13 @@ impl Registrar {
         Ok(())
     }
 
-    fn living_sites(&self) -> impl Iterator<Item = &Member> {
-        self.sites().filter(|member| member.presence == Presence::Alive)
-    }
-
     fn check_project(&self, project: &str) -> Result<(), Refusal> {
         if project == self.config.project { Ok(()) } else { Err(Refusal::known(RefusalText::WRONG_PROJECT)) }
     }
 }
 
-type Admission = (Granted, Option<String>, Option<TokenRecord>);
-
-impl Security {
-    /// Checks the proof and issues a token. None if the proof does not hold.
-    fn admit(
-        &mut self,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-        origin: Fqcn<'_>,
-        applicant: &Applicant,
-    ) -> Result<Option<Admission>, Refusal> {
-        let Some(claim) = &applicant.claim else { return Ok(None) };
-        let Ok(client) = self.challenge.handle_registration(now, origin.as_str(), claim) else { return Ok(None) };
-        let issued = self.tokens.issue(&client, now, rng).map_err(|error| Refusal::again(error.to_string()))?;
-        let granted = Granted {
-            token: SecretText::new(issued.expose_token().to_owned()),
-            signature: SecretText::new(issued.signature_text()),
-        };
-        let organisation = client.organisation().map(str::to_owned);
-        Ok(Some((granted, organisation, self.tokens.record(client.name()))))
-    }
-}
-
-/// A token of a server without keys: it proves nothing.
-fn open_grant(name: &str, rng: &mut impl CryptoRng) -> Result<Granted, Refusal> {
-    CommonName::parse(name).map_err(|error| Refusal::malformed(error.to_string()))?;
-    Ok(Granted {
-        token: SecretText::new(fedcell_auth::Nonce::random(rng).as_str().to_owned()),
-        signature: SecretText::new(AuthPlaceholder::NOT_AVAILABLE.as_str().to_owned()),
-    })
+fn is_living_site(member: &Member) -> bool {
+    member.kind == ClientType::REGULAR.as_str() && member.presence == Presence::Alive
 }
 
 /// A registrar cannot be set up as configured.

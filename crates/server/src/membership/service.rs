@@ -1,6 +1,7 @@
 //! The registrar as a service on the server's cell.
 
 use core::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_auth::token::{AuthHeaders, ClientCredential};
@@ -13,12 +14,14 @@ use fedcell_cell_proto::transit::{AttachCredential, Authenticator, CheckCredenti
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{Channel, Topic, Wildcard};
 use fedcell_protocol_defs::federation::{HeaderKey, ReplyText};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::sleep;
 
 use super::event::MembershipEvent;
+use super::keeper::{Keeping, TokenKeeper};
 use super::refusal::Refusal;
 use super::registrar::Registrar;
+use super::tokens::TokenTable;
 use super::wording;
 
 /// Events that a slow reader may lag behind before it misses some.
@@ -32,6 +35,11 @@ pub struct MembershipService {
 
 struct Inner {
     registrar: Mutex<Registrar>,
+    /// Apart from the registrar, since every message is looked up in them; none without keys.
+    tokens: Option<TokenTable>,
+    /// Taken by whoever verifies or signs.
+    processors: Arc<Semaphore>,
+    keeping: Arc<Keeping>,
     events: broadcast::Sender<MembershipEvent>,
     timer: Notify,
 }
@@ -41,7 +49,37 @@ impl MembershipService {
     #[must_use]
     pub fn new(registrar: Registrar) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Self { inner: Arc::new(Inner { registrar: Mutex::new(registrar), events, timer: Notify::new() }) }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            inner: Arc::new(Inner {
+                tokens: registrar.tokens(),
+                registrar: Mutex::new(registrar),
+                processors: Arc::new(Semaphore::new(processors)),
+                keeping: Arc::default(),
+                events,
+                timer: Notify::new(),
+            }),
+        }
+    }
+
+    /// Has tokens kept over a restart: the reply that brings a token leaves when it is kept. Call this before
+    /// [`attach`](Self::attach), and after what was kept has been [restored](Registrar::restore); changes before it are
+    /// not kept. False if somebody keeps them already.
+    pub fn keep_tokens(&self, keeper: Arc<dyn TokenKeeper>) -> bool {
+        self.inner.keeping.set(keeper)
+    }
+
+    /// Waits until all changes of tokens up to now are kept, for whoever changed them by [`with`](Self::with).
+    ///
+    /// # Errors
+    ///
+    /// What the keeper says. It will be tried again with the next change.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes nothing back.
+    pub async fn kept(&self) -> io::Result<()> {
+        Arc::clone(&self.inner.keeping).keep().await
     }
 
     /// Answers challenges, registrations, heartbeats and goodbyes on the root cell, shows the server's own credential on
@@ -58,10 +96,14 @@ impl MembershipService {
         if let Some(own) = own {
             show(cell, &own);
         }
-        self.serve(cell, Topic::CHALLENGE, Self::answer_challenge);
-        self.serve(cell, Topic::REGISTER, Self::answer_registration);
-        self.serve(cell, Topic::HEART_BEAT, Self::answer_heartbeat);
-        self.serve(cell, Topic::QUIT, Self::answer_quit);
+        self.serve(cell, Topic::CHALLENGE, |service, request| async move { service.answer_challenge(&request).await });
+        self.serve(
+            cell,
+            Topic::REGISTER,
+            |service, request| async move { service.answer_registration(&request).await },
+        );
+        self.serve(cell, Topic::HEART_BEAT, |service, request| async move { service.answer_heartbeat(&request) });
+        self.serve(cell, Topic::QUIT, |service, request| async move { service.answer_quit(&request).await });
         let (service, cell) = (self.clone(), cell.clone());
         tokio::spawn(async move { service.keep_time(&cell).await });
         Ok(())
@@ -80,12 +122,16 @@ impl MembershipService {
         Ok(())
     }
 
-    fn serve(&self, cell: &Cell, topic: Topic<'static>, answer: fn(&Self, &Request) -> Result<Reply, Refusal>) {
+    fn serve<F>(&self, cell: &Cell, topic: Topic<'static>, answer: fn(Self, Arc<Request>) -> F)
+    where
+        F: Future<Output = Result<Reply, Refusal>> + Send + 'static,
+    {
         let service = self.clone();
         cell.handle(Channel::SERVER_MAIN, topic, move |request: Request| {
-            let answered = answer(&service, &request);
+            let request = Arc::new(request);
+            let answered = answer(service.clone(), Arc::clone(&request));
             async move {
-                answered.unwrap_or_else(|refusal| {
+                answered.await.unwrap_or_else(|refusal| {
                     tracing::info!(origin = %request.origin(), %refusal, topic = request.topic(), "refused");
                     Reply::failed(refusal.code, refusal.text)
                 })
@@ -101,17 +147,30 @@ impl MembershipService {
 
     /// Looks at the registrar, or calls a verb of it.
     pub fn with<T>(&self, verb: impl FnOnce(&mut Registrar) -> T) -> T {
-        let (result, events) = {
+        let (result, events, is_sooner) = {
             let mut registrar = self.lock();
+            let before = registrar.poll_timeout();
             let result = verb(&mut registrar);
             let events: Vec<_> = core::iter::from_fn(|| registrar.poll_event()).collect();
-            (result, events)
+            for event in &events {
+                self.inner.keeping.note(event, &registrar);
+            }
+            let is_sooner = match (before, registrar.poll_timeout()) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(before), Some(due)) => due < before,
+            };
+            (result, events, is_sooner)
         };
+        // Who keeps time also sees to what nobody waits for.
+        let wakes = is_sooner || (!events.is_empty() && self.inner.keeping.is_behind());
         for event in events {
             // Nobody has to listen.
             let _ = self.inner.events.send(event);
         }
-        self.inner.timer.notify_one();
+        if wakes {
+            self.inner.timer.notify_one();
+        }
         result
     }
 
@@ -122,6 +181,14 @@ impl MembershipService {
     /// Calls the registrar when its time comes, until the cell ends.
     async fn keep_time(self, cell: &Cell) {
         loop {
+            if self.inner.keeping.is_behind() {
+                let service = self.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = service.kept().await {
+                        tracing::error!(%error, "changes of tokens could not be kept");
+                    }
+                });
+            }
             let due = self.lock().poll_timeout();
             let wait = due.map(|due| due.saturating_since(cell.now()));
             tokio::select! {
@@ -135,23 +202,44 @@ impl MembershipService {
         }
     }
 
-    fn answer_challenge(&self, request: &Request) -> Result<Reply, Refusal> {
+    /// Does what takes a processor for long on a thread that may, in turn.
+    async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        let turn = Arc::clone(&self.inner.processors).acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(|_| Refusal::again("the server is stopping"))
+    }
+
+    async fn answer_challenge(&self, request: &Request) -> Result<Reply, Refusal> {
         let (now, asked) = (request.cell().now(), wording::challenge(request));
-        let answer =
+        let opened =
             self.with(|registrar| registrar.handle_challenge(now, &mut SystemRandom::new(), request.origin(), &asked))?;
+        let signed = self.apart(move || opened.sign()).await?;
+        let answer = signed.map_err(|_| Refusal::again("the server cannot sign now"))?;
         reply(HeaderMap::new(), &wording::challenge_reply(answer))
     }
 
-    fn answer_registration(&self, request: &Request) -> Result<Reply, Refusal> {
+    async fn answer_registration(&self, request: &Request) -> Result<Reply, Refusal> {
         let (now, applicant) = (request.cell().now(), wording::applicant(request)?);
         let name = applicant.name.clone();
-        let granted = self.with(|registrar| {
-            registrar.handle_registration(now, &mut SystemRandom::new(), request.origin(), applicant)
-        })?;
-        if granted.is_none() {
-            tracing::warn!(client = %name.escape_debug(), origin = %request.origin(), "a registration without a proof that holds");
+        let candidate = self.with(|registrar| registrar.handle_registration(now, request.origin(), applicant))?;
+        let proved = self.apart(move || candidate.prove(now, &mut SystemRandom::new())).await??;
+        let Some(proved) = proved else {
+            let origin = request.origin();
+            tracing::warn!(client = %name.escape_debug(), %origin, "a registration without a proof that holds");
+            return reply(HeaderMap::new(), &wording::grant(None));
+        };
+        let granted = self.with(|registrar| registrar.admit(now, proved))?;
+        if let Err(error) = self.kept().await {
+            tracing::error!(client = %name.escape_debug(), %error, "the token of a client cannot be kept");
+            // A token that would be unknown after a restart is not given.
+            self.with(|registrar| registrar.remove(&name));
+            return Err(Refusal::again("the server cannot keep a token now"));
         }
-        reply(HeaderMap::new(), &wording::grant(granted.as_ref()))
+        reply(HeaderMap::new(), &wording::grant(Some(&granted)))
     }
 
     fn answer_heartbeat(&self, request: &Request) -> Result<Reply, Refusal> {
@@ -166,9 +254,10 @@ impl MembershipService {
         Ok(Reply::ok(Body::none()).with_headers(headers))
     }
 
-    fn answer_quit(&self, request: &Request) -> Result<Reply, Refusal> {
+    async fn answer_quit(&self, request: &Request) -> Result<Reply, Refusal> {
         let (client, project) = who(request);
         self.with(|registrar| registrar.handle_quit(client, project))?;
+        self.kept().await.map_err(|_| Refusal::again("the server cannot note a goodbye now"))?;
         Ok(Reply::ok(Body::none()).with_headers(said(ReplyText::QUIT)))
     }
 }
@@ -198,7 +287,7 @@ fn reply(headers: HeaderMap, body: &Value) -> Result<Reply, Refusal> {
 
 impl Authenticator for MembershipService {
     fn authenticate(&self, now: UnixTime, headers: &AuthHeaders<'_>, origin: &str) -> Result<(), Unauthenticated> {
-        self.lock().authenticate(now, headers, origin)
+        self.inner.tokens.as_ref().map_or(Ok(()), |tokens| tokens.authenticate(now, headers, origin))
     }
 }
 
