@@ -14,7 +14,7 @@ use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::transit::Authenticator;
-use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError, TaskError};
+use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
 use fedcell_server::membership::{
     Applicant, Granted, MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,
     TokenChange, TokenKeeper,
@@ -280,8 +280,6 @@ async fn a_site_whose_token_was_taken_away_is_told_at_once_and_no_other() {
     service.with(|registrar| registrar.remove("site-1"));
     let started = tokio::time::Instant::now();
     assert!(matches!(gone.send_heartbeat(&[]).await, Err(HeartbeatError::Forgotten { .. })));
-    let task = gone.pull_task("job", None).await;
-    assert!(matches!(task, Err(TaskError::Forgotten)), "what is for a job cell, too: {task:?}");
     assert!(started.elapsed() < Duration::from_secs(1), "nobody has waited for an answer");
     stays.send_heartbeat(&[]).await.unwrap();
     register(&gone).await.unwrap();

@@ -104,7 +104,8 @@ const REGISTER_AGAIN: &str = "the credential is not known here; register again";
 ///
 /// A refused message vanishes, as in the reference, but for one: a request that shows a whole credential to a server is
 /// sent back as `unauthenticated`. A client whose token is no good any more registers again at once then, where it would
-/// otherwise wait for answers. Whoever shows nothing learns nothing, and whoever guesses only that it guessed wrong.
+/// otherwise wait for answers. (A request that is streamed is none here, and waits.) Whoever shows nothing learns nothing,
+/// and whoever guesses only that it guessed wrong.
 pub struct CheckCredential {
     checker: Checker,
     authenticator: Arc<dyn Authenticator>,
