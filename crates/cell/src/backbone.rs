@@ -38,6 +38,18 @@ pub enum ConnectorUse {
     AdhocConnector(FqcnBuf),
 }
 
+impl ConnectorUse {
+    /// Which cell it dials, in the cell `me`.
+    pub(crate) fn dials(&self, me: Fqcn<'_>) -> Option<FqcnBuf> {
+        match self {
+            Self::RootConnector => Some(FqcnBuf::server()),
+            Self::ParentConnector => me.parent().map(Fqcn::to_owned),
+            Self::AdhocConnector(peer) => Some(peer.clone()),
+            Self::ExternalListener | Self::InternalListener => None,
+        }
+    }
+}
+
 /// Whether the cell that answers a dial must bear the name that the configuration implies: the server, the parent, the
 /// cell that offered the connection. Counts on every kind of connection; with mutual TLS the certificate is checked, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -259,12 +271,7 @@ impl Backbone {
         transport: TransportKind,
         security: SecurityMode,
     ) -> Result<(), StartError> {
-        let expected = match &planned.purpose {
-            ConnectorUse::RootConnector => Some(FqcnBuf::server()),
-            ConnectorUse::ParentConnector => endpoint.address().parent().map(Fqcn::to_owned),
-            ConnectorUse::AdhocConnector(peer) => Some(peer.clone()),
-            _ => None,
-        };
+        let expected = planned.purpose.dials(endpoint.address());
         let tls = match &self.credentials {
             Some(credentials) => TlsClient::load(credentials, security)?,
             None => None,

@@ -7,21 +7,38 @@ use bytes::Bytes;
 use core::time::Duration;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::adhoc::AdhocPolicy;
 use fedcell_cell_proto::filter::{FilterContext, Filters, Place, Verdict};
 use fedcell_cell_proto::identity::Side;
 use fedcell_cell_proto::link::LinkConfig;
 use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::node::{Node, NodeConfig};
-use fedcell_cell_proto::request::{Failure, RequestId};
+use fedcell_cell_proto::request::{Failure, Reply, RequestId};
 use fedcell_cell_proto::transit::is_cross_family;
 use fedcell_netsim::{LinkId, NodeId, SimRng};
-use fedcell_protocol_defs::cell::{HeaderKey, Wildcard};
+use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode, Wildcard};
+use fedcell_protocol_defs::federation::AuthHeaderKey;
 
 use super::tree::Topic;
 
 /// A cell of the tree, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub usize);
+
+/// What the URL of a cell here begins with; its number follows.
+const URL: &str = "sim://";
+
+impl CellId {
+    /// Where others would dial it.
+    pub(super) fn url(self) -> String {
+        format!("{URL}{}", self.0)
+    }
+
+    /// The cell at a URL.
+    pub(super) fn at(url: &str) -> Option<Self> {
+        url.strip_prefix(URL)?.parse().ok().map(Self)
+    }
+}
 
 /// How a cell treats what comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +50,11 @@ pub struct Conduct {
     pub repeat_every: u64,
     /// After how long a silence a neighbour is asked whether it lives; it is taken for dead after four times that.
     pub heartbeat: Option<Duration>,
+    /// Whether it offers direct connections and takes offers up. Its messages to other clients need not cross the server
+    /// then: those that must make no such connections.
+    pub adhoc: bool,
+    /// Whether its requests carry nothing by which the server would know its client.
+    pub is_stranger: bool,
 }
 
 /// Whether a cell runs.
@@ -88,6 +110,8 @@ pub struct Cell {
     pub answers_taken: u64,
     pub(super) place: NodeId,
     pub(super) parents: Vec<CellId>,
+    /// Cells whose offers of a direct connection it has taken up.
+    pub(super) offers: BTreeSet<CellId>,
     pub(super) conduct: Conduct,
     /// Connections that it dialled and that are not over, and to whom.
     pub(super) dialled: BTreeMap<LinkId, CellId>,
@@ -100,9 +124,18 @@ pub struct Cell {
 }
 
 impl Cell {
-    pub(super) fn new(name: FqcnBuf, place: NodeId, parents: &[CellId], conduct: Conduct, generator: SimRng) -> Self {
+    pub(super) fn new(
+        id: CellId,
+        name: FqcnBuf,
+        place: NodeId,
+        parents: &[CellId],
+        conduct: Conduct,
+        generator: SimRng,
+    ) -> Self {
+        let mut node = make_node(&name, conduct, generator);
+        node.exchange_mut().set_offered_url(conduct.adhoc.then(|| id.url()));
         Self {
-            node: make_node(&name, conduct, generator),
+            node,
             name,
             state: State::Up,
             asked: BTreeMap::new(),
@@ -111,6 +144,7 @@ impl Cell {
             answers_taken: 0,
             place,
             parents: parents.to_vec(),
+            offers: BTreeSet::new(),
             conduct,
             dialled: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -120,10 +154,15 @@ impl Cell {
     }
 
     /// Forgets everything, as a process that dies.
-    pub(super) fn forget(&mut self, generator: SimRng) {
+    pub(super) fn forget(&mut self, id: CellId, generator: SimRng) {
         let (name, parents) = (self.name.clone(), core::mem::take(&mut self.parents));
-        *self = Self::new(name, self.place, &parents, self.conduct, generator);
+        *self = Self::new(id, name, self.place, &parents, self.conduct, generator);
         self.state = State::Down;
+    }
+
+    /// The cells that it dials, and keeps dialling.
+    pub(super) fn dials(&self) -> impl Iterator<Item = CellId> + '_ {
+        self.parents.iter().chain(&self.offers).copied()
     }
 
     /// One target of a request has ended.
@@ -149,21 +188,20 @@ impl Cell {
     }
 }
 
-/// A cell whose requests and replies are marked when they go from the cells of one client to those of another.
+/// The machine of a cell, with the filters that a federation has: [`mark`], [`prove`] and, on the server, [`ask_proof`].
 fn make_node(name: &FqcnBuf, conduct: Conduct, mut generator: SimRng) -> Node {
     let mut filters = Filters::new();
-    let mark = Arc::new(|context: &FilterContext<'_>, message: &mut Message| {
-        let address =
-            |key: HeaderKey<'_>| message.headers.text(key).ok().flatten().and_then(|text| Fqcn::parse(text).ok());
-        let ends = address(HeaderKey::ORIGIN).zip(address(HeaderKey::DESTINATION));
-        if ends.is_some_and(|(origin, destination)| is_cross_family(origin, destination, client_of(context.me))) {
-            message.headers.insert(HeaderKey::SERVER_TRANSIT_REQUIRED, true);
-        }
-        Verdict::Pass
-    });
     let any = Wildcard::ANY.as_str();
-    filters.add(Place::OutgoingRequest, any, any, mark.clone());
-    filters.add(Place::OutgoingReply, any, any, mark);
+    if !conduct.adhoc {
+        filters.add(Place::OutgoingRequest, any, any, Arc::new(mark));
+        filters.add(Place::OutgoingReply, any, any, Arc::new(mark));
+    }
+    if !conduct.is_stranger {
+        filters.add(Place::OutgoingRequest, any, any, Arc::new(prove));
+    }
+    if name.as_fqcn().is_server() {
+        filters.add(Place::Interceptor, any, any, Arc::new(ask_proof));
+    }
     let ids = Box::new(move || {
         let [a, b, c, d, e, f, g, h] = generator.bits().to_le_bytes();
         let [i, j, k, l, m, n, o, p] = generator.bits().to_le_bytes();
@@ -175,10 +213,38 @@ fn make_node(name: &FqcnBuf, conduct: Conduct, mut generator: SimRng) -> Node {
         link.heartbeat_tick = interval / 4;
         link.idle_timeout = Some(4 * interval);
     }
-    Node::new(NodeConfig::new(name.clone()), filters, link, ids)
+    let mut config = NodeConfig::new(name.clone());
+    config.adhoc = if conduct.adhoc { AdhocPolicy::On } else { AdhocPolicy::Off };
+    Node::new(config, filters, link, ids)
+}
+
+/// Marks what goes from the cells of one client to those of another: it must cross the server.
+fn mark(context: &FilterContext<'_>, message: &mut Message) -> Verdict {
+    let address = |key: HeaderKey<'_>| message.headers.text(key).ok().flatten().and_then(|text| Fqcn::parse(text).ok());
+    let ends = address(HeaderKey::ORIGIN).zip(address(HeaderKey::DESTINATION));
+    if ends.is_some_and(|(origin, destination)| is_cross_family(origin, destination, client_of(context.me))) {
+        message.headers.insert(HeaderKey::SERVER_TRANSIT_REQUIRED, true);
+    }
+    Verdict::Pass
+}
+
+/// Says whose cell sends. What makes a token hard to forge is shown elsewhere.
+fn prove(context: &FilterContext<'_>, message: &mut Message) -> Verdict {
+    message.headers.insert(AuthHeaderKey::TOKEN, client_of(context.me).unwrap_or_default());
+    Verdict::Pass
+}
+
+/// Sends requests back of which the server does not know whose they are; its own cells need to say nothing.
+fn ask_proof(_: &FilterContext<'_>, message: &mut Message) -> Verdict {
+    let origin = message.headers.text(HeaderKey::ORIGIN).ok().flatten().and_then(|text| Fqcn::parse(text).ok());
+    let token = message.headers.text(AuthHeaderKey::TOKEN).ok().flatten();
+    match origin {
+        Some(origin) if origin.is_on_server() || client_of(origin) == token => Verdict::Pass,
+        _ => Verdict::Refuse(Box::new(Reply::failed(ReturnCode::UNAUTHENTICATED, "whose cell is it?"))),
+    }
 }
 
 /// Whose cell it is: in these trees the first segment that is no relay names the client, and relays are their own.
-fn client_of(cell: Fqcn<'_>) -> Option<&str> {
+pub(super) fn client_of(cell: Fqcn<'_>) -> Option<&str> {
     cell.segments().find(|segment| !segment.starts_with("relay")).or_else(|| Some(cell.leaf()))
 }

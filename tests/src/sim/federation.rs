@@ -2,8 +2,10 @@
 
 use core::time::Duration;
 
+use fedcell_cell_proto::address::Fqcn;
 use fedcell_netsim::{LinkProfile, SimRng};
 
+use super::cell::client_of;
 use super::{CellId, Conduct, Tree};
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,6 +24,10 @@ pub struct Weather {
     pub repeats: f64,
     /// After how long a silence cells ask each other whether they live; none for the times of the reference.
     pub heartbeat: Option<Duration>,
+    /// How likely a cell makes direct connections.
+    pub adhoc: f64,
+    /// Whether the first site has nothing by which the server would know it.
+    pub has_stranger: bool,
 }
 
 impl Weather {
@@ -46,6 +52,8 @@ impl Weather {
             scatters: if rng.chance(0.5) { 0.6 } else { 0.0 },
             repeats: if rng.chance(0.5) { 0.5 } else { 0.0 },
             heartbeat: rng.chance(0.7).then(|| Duration::from_millis(500 + rng.below(1500) as u64)),
+            adhoc: if rng.chance(0.3) { 0.7 } else { 0.0 },
+            has_stranger: rng.chance(0.2),
         }
     }
 
@@ -63,11 +71,14 @@ impl Weather {
         self.repeats == 0.0 && self.links.duplicate == 0.0
     }
 
-    fn conduct(&self, rng: &mut SimRng) -> Conduct {
+    fn conduct(&self, rng: &mut SimRng, name: &str) -> Conduct {
+        let client = Fqcn::parse(name).ok().and_then(client_of);
         Conduct {
             scatter: if rng.chance(self.scatters) { rng.span(50 * MS) } else { Duration::ZERO },
             repeat_every: if rng.chance(self.repeats) { 5 + rng.below(40) as u64 } else { 0 },
             heartbeat: self.heartbeat,
+            adhoc: rng.chance(self.adhoc),
+            is_stranger: self.has_stranger && client == Some("site-0"),
         }
     }
 }
@@ -109,7 +120,7 @@ pub(super) fn plant(tree: &mut Tree, rng: &mut SimRng, weather: &Weather) {
 }
 
 fn add(tree: &mut Tree, rng: &mut SimRng, weather: &Weather, name: &str, parents: &[CellId]) -> CellId {
-    let conduct = weather.conduct(rng);
+    let conduct = weather.conduct(rng, name);
     tree.add(name, parents, conduct)
 }
 

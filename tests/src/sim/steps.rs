@@ -202,6 +202,7 @@ impl Tree {
                     self.plan(id, after, Plan::Opened { work, answers });
                 }
             }
+            Event::DialOffered { peer, url } => self.take_offer(id, &peer, &url),
             Event::PeerUp { peer, .. } => self.note(id, peer.as_str(), || format!("{peer} is a neighbour")),
             Event::PeerDown { peer } => self.note(id, peer.as_str(), || format!("{peer} is no neighbour any more")),
             Event::Undeliverable { reason, .. } => {
@@ -215,6 +216,9 @@ impl Tree {
         let facts = request.message.facts().expect("the machine has read them");
         let key = facts.request_ids.and_then(fedcell_cell_proto::headers::Texts::single).unwrap_or_default();
         assert_eq!(facts.channel, CHANNEL, "{} was asked {facts:?}", self.cells[id.0].name);
+        let (at, origin) = (&self.cells[id.0].name, request.reply_to.origin());
+        let is_stranger = self.cells.iter().any(|cell| cell.name.as_fqcn() == origin && cell.conduct.is_stranger);
+        assert!(!(is_stranger && at.as_fqcn().is_server()), "the server handles what the stranger {origin} asks");
         if request.reply_to.is_expected() {
             *self.cells[id.0].handled.entry(key.to_owned()).or_default() += 1;
         }

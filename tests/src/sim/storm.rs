@@ -39,6 +39,10 @@ pub struct Summary {
     pub messages: u64,
     /// Those of them that had crossed the server by order.
     pub transits: u64,
+    /// Offers of direct connections that were taken up.
+    pub offers: u64,
+    /// Those whose request the server sent back because it did not know whose it was.
+    pub unknown: u64,
     /// Cells that died, fell asleep or left; partitions.
     pub faults: u64,
     /// Pairs of cells that reached each other at the end.
@@ -61,6 +65,8 @@ impl Summary {
             surplus: self.surplus + other.surplus,
             messages: self.messages + other.messages,
             transits: self.transits + other.transits,
+            offers: self.offers + other.offers,
+            unknown: self.unknown + other.unknown,
             faults: self.faults + other.faults,
             pairs: self.pairs + other.pairs,
             digest: self.digest ^ other.digest,
@@ -73,6 +79,7 @@ impl Summary {
             self.targets += 1;
             match outcome {
                 Outcome::Reply(code, _) if *code == *ReturnCode::COMM_ERROR.as_str() => self.returned += 1,
+                Outcome::Reply(code, _) if *code == *ReturnCode::UNAUTHENTICATED.as_str() => self.unknown += 1,
                 Outcome::Reply(..) => self.answered += 1,
                 Outcome::Failed(Failure::Timeout { .. }) => self.timed_out += 1,
                 Outcome::Failed(_) => self.failed += 1,
@@ -119,6 +126,7 @@ pub fn run(seed: u64, in_words: bool) -> Summary {
     let mut total = storm.total;
     total.cells = storm.tree.cells.len() as u64;
     (total.messages, total.transits) = storm.tree.messages_seen();
+    total.offers = storm.tree.offers_taken();
     total.digest = storm.tree.digest();
     total
 }
@@ -242,7 +250,15 @@ impl Storm {
         let mut targets: Vec<Vec<&str>> = vec![Vec::new(); names.len()];
         for one in 0..names.len() {
             for other in one + 1..names.len() {
-                let (from, to) = if self.rng.chance(0.5) { (one, other) } else { (other, one) };
+                let strange = |cell: usize| self.tree.cells[cell].conduct.is_stranger;
+                let (from, to) = match (strange(one), strange(other)) {
+                    // The server would send the request back.
+                    (true, true) => continue,
+                    (true, false) => (other, one),
+                    (false, true) => (one, other),
+                    (false, false) if self.rng.chance(0.5) => (one, other),
+                    (false, false) => (other, one),
+                };
                 targets[from].push(&names[to]);
             }
         }
@@ -276,8 +292,10 @@ impl Storm {
             let drops = cell.node.exchange().drops();
             let accounted = cell.answers_taken + surplus(&drops);
             assert_eq!(cell.answers_given, accounted, "{} lost count of replies: {drops:?}", cell.name);
-            let odd = drops.malformed + drops.forged_origin + drops.too_many_hops + drops.filtered + drops.nameless;
-            let never = odd + drops.unexpected + drops.wrong_clear_length;
+            let odd = drops.malformed + drops.too_many_hops + drops.filtered + drops.nameless;
+            // What came over a direct connection and is passed up in search of a cell below has an origin from elsewhere.
+            let forged = if weather.adhoc > 0.0 { 0 } else { drops.forged_origin };
+            let never = odd + forged + drops.unexpected + drops.wrong_clear_length;
             assert_eq!(never, 0, "{} drops what is in order: {drops:?}", cell.name);
             if weather.handles_once() {
                 let twice = cell.handled.iter().find(|(_, times)| **times > 1);
@@ -290,6 +308,8 @@ impl Storm {
 
     /// All connections close, and nothing stays behind.
     fn close(&mut self) {
+        let whole = self.tree.run_until(8 * SECOND, Tree::is_whole);
+        assert!(whole, "direct connections have not come about");
         for id in self.tree.ids() {
             let cell = self.tree.cell(id);
             let neighbours = cell.node.exchange().neighbours().count();
@@ -328,6 +348,9 @@ fn check_outcome(cell: &Cell, asked: &Asked, outcome: &Outcome) {
     let name = &cell.name;
     match outcome {
         Outcome::Failed(_) => {}
+        Outcome::Reply(code, _) if *code == *ReturnCode::UNAUTHENTICATED.as_str() => {
+            assert!(cell.conduct.is_stranger, "{name} was not known to the server");
+        }
         // It came back: somebody on the way found no way on.
         Outcome::Reply(code, _) if *code == *ReturnCode::COMM_ERROR.as_str() => {}
         Outcome::Reply(code, payload) if *code == *ReturnCode::OK.as_str() => {

@@ -118,6 +118,7 @@ pub struct Tree {
     pub(super) looked_at: u64,
     pub(super) messages: u64,
     pub(super) transits: u64,
+    offers_taken: u64,
     at_this_moment: (Duration, u32),
 }
 
@@ -139,6 +140,7 @@ impl Tree {
             looked_at: 0,
             messages: 0,
             transits: 0,
+            offers_taken: 0,
             at_this_moment: (Duration::ZERO, 0),
         }
     }
@@ -160,7 +162,7 @@ impl Tree {
         self.by_place.insert(place, id);
         let generator = self.rng.split();
         self.note(id, &name, || format!("{name} starts, dials {parents:?}, {conduct:?}"));
-        self.cells.push(Cell::new(name, place, parents, conduct, generator));
+        self.cells.push(Cell::new(id, name, place, parents, conduct, generator));
         self.plan_dials(id);
         id
     }
@@ -260,7 +262,7 @@ impl Tree {
         self.note(id, "crash", || "dies".to_owned());
         self.network.crash(self.cells[id.0].place);
         let generator = self.rng.split();
-        self.cells[id.0].forget(generator);
+        self.cells[id.0].forget(id, generator);
         self.plans.retain(|_, (at, _)| *at != id);
     }
 
@@ -327,19 +329,18 @@ impl Tree {
         }
     }
 
-    /// Whether every cell is the neighbour of all its parents and children, and of nobody else.
+    /// Whether every cell is the neighbour of all that it dials or is dialled by, and of nobody else.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let neighbours = |id: CellId| self.cell(id).node.exchange().neighbours().map(|(name, _)| name.as_str());
         let is_neighbour =
             |one: CellId, other: CellId| neighbours(one).any(|name| self.cell(other).name.as_str() == name);
-        let links = self.cells.iter().map(|cell| cell.parents.len()).sum::<usize>();
+        let links = self.cells.iter().map(|cell| cell.dials().count()).sum::<usize>();
         let ends: usize = self.ids().map(|id| neighbours(id).count()).sum();
         ends == 2 * links
-            && self.ids().all(|id| {
-                let parents = &self.cell(id).parents;
-                parents.iter().all(|parent| is_neighbour(id, *parent) && is_neighbour(*parent, id))
-            })
+            && self
+                .ids()
+                .all(|id| self.cell(id).dials().all(|other| is_neighbour(id, other) && is_neighbour(other, id)))
     }
 
     /// Lets time pass.
@@ -408,15 +409,33 @@ impl Tree {
         assert!(*count < AT_ONE_MOMENT, "time stands still at {now:?}");
     }
 
+    /// A cell takes up the offer of another to be dialled, unless it dials it already.
+    pub(super) fn take_offer(&mut self, id: CellId, peer: &FqcnBuf, url: &str) {
+        let to = CellId::at(url).expect("cells offer URLs of cells");
+        assert_eq!(&self.cell(to).name, peer, "{} offers the URL of another", peer);
+        self.note(id, url, || format!("is offered a connection to {peer}"));
+        if self.cell(id).dials().all(|other| other != to) {
+            self.cells[id.0].offers.insert(to);
+            self.offers_taken += 1;
+            self.plan(id, Duration::ZERO, Plan::Dial { to });
+        }
+    }
+
+    /// How many offers of direct connections were taken up.
+    #[must_use]
+    pub const fn offers_taken(&self) -> u64 {
+        self.offers_taken
+    }
+
     /// Messages that arrived over links, and how many of them had been to the server because they had to.
     #[must_use]
     pub const fn messages_seen(&self) -> (u64, u64) {
         (self.messages, self.transits)
     }
 
-    /// Dials those parents to which there is neither a connection nor an attempt.
+    /// Dials those to which there is neither a connection nor an attempt.
     pub(super) fn plan_dials(&mut self, id: CellId) {
-        for to in self.cells[id.0].parents.clone() {
+        for to in self.cells[id.0].dials().collect::<Vec<_>>() {
             let wait = self.rng.span(Duration::from_millis(100));
             self.plan(id, wait, Plan::Dial { to });
         }

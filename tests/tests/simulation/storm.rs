@@ -41,6 +41,7 @@ fn every_request_ends_nothing_goes_in_circles_and_the_network_heals() {
     assert!(total.answered > total.targets / 4, "{total:?}");
     assert!(total.returned > 500 && total.failed > 500 && total.timed_out > 500, "{total:?}");
     assert!(total.surplus > 500 && total.transits > 5_000 && total.faults > 5_000, "{total:?}");
+    assert!(total.offers > 500 && total.unknown > 500, "{total:?}");
 }
 
 #[test]

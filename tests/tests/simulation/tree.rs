@@ -54,7 +54,7 @@ fn ask(tree: &mut Tree, from: &str, to: &str) -> (String, u64) {
 
 #[test]
 fn everybody_answers_everybody() {
-    let scattered = Conduct { scatter: 50 * MS, repeat_every: 7, heartbeat: None };
+    let scattered = Conduct { scatter: 50 * MS, repeat_every: 7, ..Conduct::default() };
     for conduct in [Conduct::default(), scattered] {
         let mut tree = federation(conduct);
         let names: Vec<String> = tree.cells.iter().map(|cell| cell.name.to_string()).collect();

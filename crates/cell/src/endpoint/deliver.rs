@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::state::Effects;
 use super::{Endpoint, Incoming};
-use crate::backbone::{ConnectorUse, Planned};
+use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::cell::Cell;
 use crate::connection::Outbox;
 use crate::dispatch::{Waiting, Work};
@@ -165,11 +165,13 @@ impl Endpoint {
 
     /// A cell with which this one talks over others can be dialled. The node asks only if the policy allows it.
     fn dial_offered(&self, peer: FqcnBuf, url: String) {
-        let purpose = ConnectorUse::AdhocConnector(peer);
-        let backbone = self.backbone();
-        if backbone.connectors().iter().any(|info| info.purpose == purpose || info.url == url) {
+        // One that is dialled already, if only in vain just now, shall not be dialled twice.
+        let is_dialled =
+            |info: &ConnectorInfo| info.url == url || info.purpose.dials(self.address()).as_ref() == Some(&peer);
+        if self.backbone().connectors().iter().any(is_dialled) {
             return;
         }
+        let purpose = ConnectorUse::AdhocConnector(peer);
         let (running, planned) = (self.clone(), Planned { purpose, url, security: None });
         self.spawn(async move {
             let url = planned.url.clone();
