@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{process, reference, repo};
@@ -19,7 +19,7 @@ pub(crate) fn interop_command() -> Command {
 }
 
 pub(crate) fn interop(arguments: &ArgMatches) -> Result<()> {
-    run("interop", arguments, &[])
+    with_reference(command("interop", arguments, &[]))
 }
 
 pub(crate) fn bench_command() -> Command {
@@ -27,11 +27,24 @@ pub(crate) fn bench_command() -> Command {
         .about("Measure beside the reference, in one run: `fobs`, `auth`, `cell`, `stream`; without a subject, all of them")
         .arg(Arg::new("subject").help("What to measure; all if none is given"))
         .arg(quick("Shorter runs"))
+        .arg(flag("against-reference", "Beside the reference, as without this flag too"))
+        .arg(
+            flag("without-reference", "Ours and bare TCP alone, which needs no Python: `cell` and `stream`")
+                .conflicts_with("against-reference")
+                .requires("subject"),
+        )
         .arg(rest())
 }
 
 pub(crate) fn bench(arguments: &ArgMatches) -> Result<()> {
-    run("bench", arguments, &["--release"])
+    let mut command = command("bench", arguments, &["--release"]);
+    if arguments.get_flag("without-reference") {
+        let subject = arguments.get_one::<String>("subject").map_or("", String::as_str);
+        ensure!(["cell", "stream"].contains(&subject), "{subject} is measured beside the reference only");
+        command.env("FEDCELL_BENCH_COLUMNS", "ours,bare");
+        return process::run(&mut command);
+    }
+    with_reference(command)
 }
 
 pub(crate) fn faults_command() -> Command {
@@ -54,10 +67,7 @@ pub(crate) fn faults(arguments: &ArgMatches) -> Result<()> {
     }
     // What is freed goes back to the system, so that what is resident at the end tells of leaks.
     command.env("MALLOC_MMAP_THRESHOLD_", "131072").env("MALLOC_TRIM_THRESHOLD_", "131072");
-    if env::var_os("FEDCELL_PYTHON").is_none() {
-        command.env("FEDCELL_PYTHON", reference::python()?);
-    }
-    process::run(&mut command)
+    with_reference(command)
 }
 
 pub(crate) fn fuzz_command() -> Command {
@@ -124,14 +134,18 @@ fn host() -> Result<String> {
 }
 
 fn quick(help: &'static str) -> Arg {
-    Arg::new("quick").long("quick").action(ArgAction::SetTrue).help(help)
+    flag("quick", help)
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
 fn rest() -> Arg {
     Arg::new("rest").num_args(0..).last(true).help("Arguments for the program itself, behind --")
 }
 
-fn run(program: &str, arguments: &ArgMatches, profile: &[&str]) -> Result<()> {
+fn command(program: &str, arguments: &ArgMatches, profile: &[&str]) -> std::process::Command {
     let mut command = repo::cargo();
     command.args(["run", "--quiet", "--locked", "--package", "fedcell-tests", "--bin", program]).args(profile);
     command.arg("--").args(arguments.get_one::<String>("subject"));
@@ -139,6 +153,11 @@ fn run(program: &str, arguments: &ArgMatches, profile: &[&str]) -> Result<()> {
         command.arg("--quick");
     }
     command.args(arguments.get_many::<String>("rest").into_iter().flatten());
+    command
+}
+
+/// Runs a program that finds the reference at hand.
+fn with_reference(mut command: std::process::Command) -> Result<()> {
     if env::var_os("FEDCELL_PYTHON").is_none() {
         command.env("FEDCELL_PYTHON", reference::python()?);
     }
