@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod communicator;
+pub mod jobs;
 pub mod outbox;
 pub mod task_loop;
 

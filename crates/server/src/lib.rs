@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod controller;
+pub mod jobs;
 mod journal;
 pub mod membership;
 pub mod model;

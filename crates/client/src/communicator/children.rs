@@ -24,7 +24,8 @@ use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::{
     AuxTopic, ContextKey, ServerCommand, ServerCommandKey, ShareableCode, ShareableHeader, SpecialTaskName,
 };
-use tokio::sync::mpsc;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::machine::Communicator;
@@ -91,6 +92,8 @@ pub(super) struct Desk {
     offers: AtomicU64,
     /// The server has said that the run is over.
     over: CancellationToken,
+    /// An operator wants the task of now to be stopped.
+    aborts: Notify,
 }
 
 struct Offered {
@@ -126,6 +129,16 @@ impl Communicator {
         let number = self.children().offers.fetch_add(1, Ordering::Relaxed);
         *self.children().offered() = Some(Offered { number, task, events: sender });
         Offer { communicator: self.clone(), number, events }
+    }
+
+    /// Stops the task that a loop does with this Communicator now, if any: it is answered as aborted.
+    pub fn abort_task(&self) {
+        self.children().aborts.notify_waiters();
+    }
+
+    /// Waits until the task of now is to be stopped; counts from the first poll, or from `enable` on.
+    pub(crate) fn task_aborted(&self) -> Notified<'_> {
+        self.children().aborts.notified()
     }
 
     /// Waits until the server has said that the run is over: by a message, or in answer to

@@ -153,7 +153,7 @@ impl Communicator {
     }
 
     /// A message to the server about this site: direct, with the name of the project.
-    pub(super) fn maintenance(&self, cell: &Cell, topic: &str) -> RequestDraft {
+    pub(crate) fn maintenance(&self, cell: &Cell, topic: &str) -> RequestDraft {
         let config = self.config();
         cell.request(ReservedSegment::ROOT_SERVER.as_str(), Channel::SERVER_MAIN, topic)
             .header(HeaderKey::PROJECT_NAME, config.project.as_str())

@@ -249,7 +249,23 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
                 Some(patience) => timeout(patience, &mut running).await.ok(),
             }
         };
-        match stop.run_until_cancelled(done).await {
+        let aborted = self.communicator.task_aborted();
+        let done = async {
+            tokio::select! {
+                done = done => Ok(done),
+                () = aborted => Err(ExecuteError::new(ShareableCode::TASK_ABORTED, "the task was aborted")),
+            }
+        };
+        let done = match stop.run_until_cancelled(done).await {
+            Some(Err(aborted)) => {
+                cancel.cancel();
+                running.abort();
+                return Err(aborted);
+            }
+            Some(Ok(done)) => Some(done),
+            None => None,
+        };
+        match done {
             Some(Some(done)) => done.unwrap_or_else(|error| Err(panicked(error))),
             late => {
                 cancel.cancel();

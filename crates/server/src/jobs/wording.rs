@@ -1,0 +1,86 @@
+//! Admin messages to a site, written, and its replies, read.
+
+use core::time::Duration;
+
+use fedcell_auth::Nonce;
+use fedcell_cell::{RequestError, Response, SystemRandom};
+use fedcell_fobs::typed::{AdminMessage, FlContext, FobsType as _, Shareable};
+use fedcell_fobs::{Map, Value};
+use fedcell_protocol_defs::address::ReservedSegment;
+use fedcell_protocol_defs::federation::{
+    AdminCode, AdminHeader, AdminReplyHeader, AdminText, AdminTimeout, ContextKey, JobTopic, ResourceHeader,
+    ServerCommandKey,
+};
+
+use super::JobOrder;
+
+/// A command about a job.
+pub(super) fn command(topic: JobTopic<'_>, order: &JobOrder, reservation: Option<&str>) -> AdminMessage {
+    let mut context = FlContext::new();
+    context.put_public(ContextKey::RUN_NUM.as_str(), "");
+    context.put_public(ContextKey::IDENTITY_NAME.as_str(), ReservedSegment::ROOT_SERVER.as_str());
+    let mut headers = Map::new();
+    headers.insert(AdminHeader::JOB_ID.as_str(), order.id.as_str());
+    headers.insert(AdminHeader::JOB_META.as_str(), order.meta.clone());
+    headers.insert(ServerCommandKey::PEER_FL_CONTEXT.as_str(), context.into_value());
+    if let Some(reservation) = reservation {
+        headers.insert(ResourceHeader::RESOURCE_RESERVE_TOKEN.as_str(), reservation);
+    }
+    let body = match (topic, &order.application) {
+        (JobTopic::DEPLOY, Some(application)) => {
+            headers.insert(AdminHeader::APP_NAME.as_str(), application.name.as_str());
+            Value::Bytes(application.archive.clone().into())
+        }
+        (JobTopic::ABORT, _) => Value::from(""),
+        _ => Map::new().into(),
+    };
+    let id = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();
+    AdminMessage { id: id.into(), topic: topic.as_str().into(), body, headers }
+}
+
+/// How long a command may take.
+pub(super) fn timeout(topic: JobTopic<'_>) -> Duration {
+    Duration::from_secs_f64(match topic {
+        JobTopic::CHECK_RESOURCE => AdminTimeout::CHECK_RESOURCE,
+        JobTopic::START_JOB => AdminTimeout::START_JOB,
+        JobTopic::ABORT => AdminTimeout::ABORT,
+        _ => AdminTimeout::DEFAULT,
+    })
+}
+
+/// Why a site does not do what it was told.
+#[derive(Debug)]
+pub(super) enum NotDone {
+    /// It does not answer.
+    Silent(RequestError),
+    /// It does not want to, for this reason.
+    Refused(String),
+}
+
+/// The body of a reply that says that it was done.
+pub(super) fn body(reply: Result<Response, RequestError>) -> Result<Value, NotDone> {
+    let reply = reply.and_then(Response::success).map_err(NotDone::Silent)?;
+    let message = reply.value().ok().and_then(|value| AdminMessage::from_value(value).ok());
+    let message = message.ok_or_else(|| NotDone::Refused("the reply is no admin message".to_owned()))?;
+    let code = message.headers.get(AdminReplyHeader::RETURN_CODE.as_str()).and_then(Value::as_str);
+    let text = message.body.as_str().unwrap_or_default();
+    if code.is_some_and(|code| AdminCode::new(code) == AdminCode::ERROR) {
+        return Err(NotDone::Refused(text.to_owned()));
+    }
+    if let Some(reason) = text.strip_prefix(AdminText::ERROR_PREFIX.as_str()) {
+        return Err(NotDone::Refused(reason.trim_start_matches([':', ' ']).to_owned()));
+    }
+    Ok(message.body)
+}
+
+/// The reservation that a site has made for a job.
+pub(super) fn reservation(body: Value) -> Result<String, NotDone> {
+    let answer = Shareable::from_value(body).ok();
+    let header = |key: ResourceHeader<'_>| answer.as_ref().and_then(|answer| answer.header(key.as_str()));
+    let token = header(ResourceHeader::RESOURCE_RESERVE_TOKEN).and_then(Value::as_str).unwrap_or_default().to_owned();
+    match header(ResourceHeader::IS_RESOURCE_ENOUGH).and_then(Value::as_bool) {
+        Some(true) => Ok(token),
+        _ if token.is_empty() => Err(NotDone::Refused("it has not the resources".to_owned())),
+        _ => Err(NotDone::Refused(token)),
+    }
+}
