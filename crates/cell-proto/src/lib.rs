@@ -15,6 +15,7 @@ pub mod headers;
 pub mod identity;
 pub mod link;
 pub mod message;
+pub mod names;
 pub mod node;
 mod numbers;
 pub mod registry;

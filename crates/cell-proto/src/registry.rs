@@ -1,8 +1,8 @@
 //! Who handles which channel and topic, and in what order that is looked up.
 
-use std::collections::HashMap;
-
 use fedcell_protocol_defs::cell::Wildcard;
+
+use crate::names::ByName;
 
 /// Things registered under a channel and a topic, each of which may be [`Wildcard::ANY`].
 ///
@@ -10,14 +10,14 @@ use fedcell_protocol_defs::cell::Wildcard;
 /// A topic of any channel is never consulted: that is how the reference looks handlers up, and a peer may count on it.
 #[derive(Debug, Clone)]
 pub struct Registry<T> {
-    channels: HashMap<Box<str>, HashMap<Box<str>, T>>,
+    channels: ByName<Box<str>, ByName<Box<str>, T>>,
 }
 
 impl<T> Registry<T> {
     /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
-        Self { channels: HashMap::new() }
+        Self { channels: ByName::default() }
     }
 
     /// Registers `item`; gives back what stood there before.

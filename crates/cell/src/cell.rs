@@ -320,6 +320,12 @@ impl Cell {
         self.endpoint.outgoing_bytes()
     }
 
+    /// Bytes of requests that wait for their handlers, of all neighbours.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.endpoint.waiting_bytes()
+    }
+
     /// Completes when the cell has been ended, by whoever.
     ///
     /// # Cancel safety

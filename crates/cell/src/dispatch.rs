@@ -3,23 +3,39 @@
 //! ```text
 //!   reader of a neighbour ─► Lane ─► start in order ─► done at once: the next one
 //!                                         └──────────► has to wait: a task of its own, the next one starts
+//!
+//!   few, and handlers were quick so far: the reader starts them itself      many, or not so: a task starts them
 //! ```
 //!
 //! The requests of one neighbour share a lane. A lane has a task only while something is in it. How many handlers run at
-//! a time is bounded for the whole cell.
+//! a time is bounded for the whole cell, and so is what waits: while all lanes together hold more than they may, those
+//! neighbours are read that have next to nothing in theirs.
 
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use crate::backlog::Backlog;
 
 /// Requests started before other tasks of the thread get their turn.
 const STARTS_PER_TURN: usize = 64;
+
+/// Bytes in a lane up to which its neighbour is read whatever the other lanes hold, so that one who floods shuts out nobody.
+pub(crate) const FAIR_SHARE: usize = 64 * 1024;
+
+/// As many requests at most are started by who has read them. More are left to a task, beside which reading goes on.
+const FEW: usize = 4;
+
+/// A handler that takes longer than this until it answers or waits, holds up whoever started it. That is then a task, and
+/// not the reader of the connection, until a number of requests have been quick.
+const QUICK: Duration = Duration::from_micros(200);
+const QUICK_AGAIN: u32 = 64;
 
 /// The work of one request, from its handler to its reply.
 pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -47,6 +63,8 @@ struct State<T> {
     is_running: bool,
     /// Nothing was started for a while although the lane was crowded.
     is_stuck: bool,
+    /// How many more requests have to be quick before a reader may start some.
+    distrust: u32,
 }
 
 /// The requests of one neighbour.
@@ -55,29 +73,31 @@ pub(crate) struct Lane<T> {
     limits: LaneLimits,
     state: Mutex<State<T>>,
     permits: Arc<Semaphore>,
+    backlog: Arc<Backlog>,
     progress: Notify,
 }
 
 impl<T: Waiting> Lane<T> {
-    /// A lane whose handlers take their turns by `permits`.
-    pub(crate) fn new(limits: LaneLimits, permits: Arc<Semaphore>) -> Self {
-        let state = State { waiting: VecDeque::new(), bytes: 0, is_running: false, is_stuck: false };
-        Self { limits, state: Mutex::new(state), permits, progress: Notify::new() }
+    /// A lane whose handlers take their turns by `permits`, and whose requests count in `backlog` while they wait.
+    pub(crate) fn new(limits: LaneLimits, permits: Arc<Semaphore>, backlog: Arc<Backlog>) -> Self {
+        let state = State { waiting: VecDeque::new(), bytes: 0, is_running: false, is_stuck: false, distrust: 1 };
+        Self { limits, state: Mutex::new(state), permits, backlog, progress: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a request at the end; whether the lane can take it is asked before.
-    pub(crate) fn push(self: &Arc<Self>, item: T) {
+    /// Puts a request at the end; whether the lane can take it is asked before. Gives the lane if nobody starts what is in
+    /// it: then the caller has to see to that.
+    #[must_use = "nobody else starts what is in the lane"]
+    pub(crate) fn push(self: &Arc<Self>, item: T) -> Option<Idle<T>> {
+        let size = item.size();
+        self.backlog.take(size);
         let mut state = self.lock();
-        state.bytes += item.size();
+        state.bytes += size;
         state.waiting.push_back(item);
-        if !core::mem::replace(&mut state.is_running, true) {
-            drop(state);
-            tokio::spawn(self.clone().run());
-        }
+        (!core::mem::replace(&mut state.is_running, true)).then(|| Idle(self.clone()))
     }
 
     #[cfg(test)]
@@ -86,7 +106,8 @@ impl<T: Waiting> Lane<T> {
     }
 
     fn is_over(&self, state: &State<T>) -> bool {
-        state.waiting.len() >= self.limits.requests || state.bytes >= self.limits.bytes
+        let is_over_its_own = state.waiting.len() >= self.limits.requests || state.bytes >= self.limits.bytes;
+        is_over_its_own || state.bytes >= FAIR_SHARE && self.backlog.is_full()
     }
 
     /// Whether the lane is crowded and its handlers have not kept up for as long as somebody was patient.
@@ -95,23 +116,27 @@ impl<T: Waiting> Lane<T> {
         state.is_stuck && self.is_over(&state)
     }
 
+    /// Whether the lane is crowded and somebody still has the patience to wait for its handlers.
+    fn is_room_wanted(&self) -> bool {
+        let mut state = self.lock();
+        let is_over = self.is_over(&state);
+        state.is_stuck &= is_over;
+        is_over && !state.is_stuck
+    }
+
     /// Waits while the lane is crowded, until no request has been started for `patience`.
     pub(crate) async fn room(&self, patience: Duration) {
-        loop {
-            let progress = self.progress.notified();
-            tokio::pin!(progress);
+        while self.is_room_wanted() {
+            let (progress, drained) = (self.progress.notified(), self.backlog.drained());
+            tokio::pin!(progress, drained);
             progress.as_mut().enable();
-            {
-                let mut state = self.lock();
-                if !self.is_over(&state) {
-                    state.is_stuck = false;
-                    return;
-                }
-                if state.is_stuck {
-                    return;
-                }
+            drained.as_mut().enable();
+            // It may have come about before anybody was registered to be told.
+            if !self.is_room_wanted() {
+                return;
             }
-            if timeout(patience, progress).await.is_err() {
+            let moved = async { tokio::select! { () = progress => (), () = drained => () } };
+            if timeout(patience, moved).await.is_err() {
                 self.lock().is_stuck = true;
                 return;
             }
@@ -122,7 +147,7 @@ impl<T: Waiting> Lane<T> {
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
         state.waiting.clear();
-        state.bytes = 0;
+        self.backlog.give(core::mem::take(&mut state.bytes));
     }
 
     fn pop(&self) -> Option<T> {
@@ -132,11 +157,25 @@ impl<T: Waiting> Lane<T> {
             state.waiting.shrink_to(STARTS_PER_TURN);
             return None;
         };
-        state.bytes = state.bytes.saturating_sub(item.size());
+        let size = item.size();
+        state.bytes = state.bytes.saturating_sub(size);
         state.is_stuck = false;
         drop(state);
+        self.backlog.give(size);
         self.progress.notify_waiters();
         Some(item)
+    }
+
+    /// Whether the next request may be started by who has read it.
+    fn may_start_here(&self) -> bool {
+        let state = self.lock();
+        state.distrust == 0 && state.waiting.len() <= FEW
+    }
+
+    /// Notes how long a request took from its start until it was done or had to wait.
+    fn note_start(&self, took: Duration) {
+        let mut state = self.lock();
+        state.distrust = if took > QUICK { QUICK_AGAIN } else { state.distrust.saturating_sub(1) };
     }
 
     async fn run(self: Arc<Self>) {
@@ -157,13 +196,12 @@ impl<T: Waiting> Lane<T> {
             };
             let Some(item) = self.pop() else { return };
             let mut item = Some(item);
+            let began = Instant::now();
             let left = poll_fn(|context| Poll::Ready(item.take().and_then(|item| item.start(context)))).await;
+            self.note_start(began.elapsed());
             match left {
                 None => spare = Some(permit),
-                Some(work) => drop(tokio::spawn(async move {
-                    work.await;
-                    drop(permit);
-                })),
+                Some(work) => go_on(work, permit),
             }
             turns += 1;
             if turns % STARTS_PER_TURN == 0 {
@@ -171,6 +209,52 @@ impl<T: Waiting> Lane<T> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+}
+
+/// Goes on with what has to wait, beside everything else.
+fn go_on(work: Work, permit: OwnedSemaphorePermit) {
+    tokio::spawn(async move {
+        work.await;
+        drop(permit);
+    });
+}
+
+/// A lane with something in it that nobody starts yet.
+#[derive(Debug)]
+pub(crate) struct Idle<T>(Arc<Lane<T>>);
+
+impl<T: Waiting> Idle<T> {
+    /// Has a task start what is in the lane.
+    pub(crate) fn start(self) {
+        tokio::spawn(self.0.run());
+    }
+
+    /// Starts what is in the lane here and now, if it is little and handlers have been quick; leaves the rest to a task.
+    /// That saves messages that come one by one the change to another task and back.
+    pub(crate) fn start_here(self) {
+        let lane = &self.0;
+        // Work that has to wait goes to a task, whose first step tells it whom to wake.
+        let mut context = Context::from_waker(Waker::noop());
+        while lane.may_start_here()
+            && let Ok(permit) = lane.permits.clone().try_acquire_owned()
+        {
+            let Some(item) = lane.pop() else { return };
+            let began = Instant::now();
+            let left = item.start(&mut context);
+            lane.note_start(began.elapsed());
+            if let Some(work) = left {
+                go_on(work, permit);
+            }
+        }
+        self.start();
+    }
+}
+
+impl<T> Drop for Lane<T> {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.backlog.give(state.bytes);
     }
 }
 
@@ -210,7 +294,13 @@ mod tests {
 
     fn lane(permits: usize) -> Arc<Lane<Item>> {
         let limits = LaneLimits { requests: 3, bytes: 100 };
-        Arc::new(Lane::new(limits, Arc::new(Semaphore::new(permits))))
+        Arc::new(Lane::new(limits, Arc::new(Semaphore::new(permits)), Arc::new(Backlog::new(usize::MAX))))
+    }
+
+    fn push(lane: &Arc<Lane<Item>>, item: Item) {
+        if let Some(idle) = lane.push(item) {
+            idle.start();
+        }
     }
 
     async fn until(log: &Log, count: usize) {
@@ -230,7 +320,7 @@ mod tests {
                 gates.push(open);
                 gate
             });
-            lane.push(Item { number, gate, started: started.clone(), finished: finished.clone() });
+            push(&lane, Item { number, gate, started: started.clone(), finished: finished.clone() });
         }
         until(&finished, 200).await;
         assert_eq!(*started.lock().unwrap(), (0..300).collect::<Vec<_>>());
@@ -247,7 +337,7 @@ mod tests {
         for number in 0..5 {
             let (open, gate) = oneshot::channel();
             gates.push(open);
-            lane.push(Item { number, gate: Some(gate), started: started.clone(), finished: finished.clone() });
+            push(&lane, Item { number, gate: Some(gate), started: started.clone(), finished: finished.clone() });
         }
         until(&started, 2).await;
         for _ in 0..10 {
@@ -270,7 +360,7 @@ mod tests {
         for number in 0..5 {
             let (open, gate) = oneshot::channel();
             gates.push(open);
-            lane.push(Item { number, gate: Some(gate), started: started.clone(), finished: finished.clone() });
+            push(&lane, Item { number, gate: Some(gate), started: started.clone(), finished: finished.clone() });
         }
         until(&started, 1).await;
         assert!(!lane.is_refusing());
@@ -285,13 +375,13 @@ mod tests {
     async fn an_empty_lane_has_no_task() {
         let (started, finished): (Log, Log) = Default::default();
         let lane = lane(1);
-        lane.push(Item { number: 1, gate: None, started: started.clone(), finished: finished.clone() });
+        push(&lane, Item { number: 1, gate: None, started: started.clone(), finished: finished.clone() });
         until(&finished, 1).await;
         while lane.lock().is_running {
             tokio::task::yield_now().await;
         }
         assert_eq!(Arc::strong_count(&lane), 1);
-        lane.push(Item { number: 2, gate: None, started, finished: finished.clone() });
+        push(&lane, Item { number: 2, gate: None, started, finished: finished.clone() });
         until(&finished, 2).await;
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backbone;
+mod backlog;
 mod backoff;
 mod builder;
 mod cell;

@@ -59,6 +59,9 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Bytes of such requests. Default 32 MiB.
     pub waiting_bytes: usize,
+    /// Bytes of such requests of all neighbours together; when there are more, a neighbour that has 64 KiB of them is read
+    /// no further. Default 256 MiB.
+    pub waiting_total: usize,
     /// How long a stopping cell waits for the answers to its goodbye. Default 0.5 s, as in the reference.
     pub goodbye: Duration,
     /// How long a stopping cell waits for its handlers and for queued frames to leave. Default 5 s.
@@ -99,6 +102,7 @@ impl Default for Limits {
             handlers: 1024,
             waiting_requests: 16_384,
             waiting_bytes: 32 * MIB,
+            waiting_total: 256 * MIB,
             goodbye: Duration::from_secs_f64(CellLimit::BYE_TIMEOUT),
             drain: Duration::from_secs(5),
         }

@@ -1,10 +1,10 @@
 //! Names in use: one connection each, and no taking over by somebody else.
 
 use core::fmt;
-use std::collections::HashMap;
 
 use super::{AdmittedName, IdentityError, PeerIdentity};
 use crate::address::FqcnBuf;
+use crate::names::ByName;
 
 /// The names of the peers that are connected now, each with its connection `C`.
 ///
@@ -13,12 +13,12 @@ use crate::address::FqcnBuf;
 /// peer that has proved another certificate.
 #[derive(Debug)]
 pub struct LiveNames<C> {
-    holders: HashMap<FqcnBuf, (PeerIdentity, C)>,
+    holders: ByName<FqcnBuf, (PeerIdentity, C)>,
 }
 
 impl<C> Default for LiveNames<C> {
     fn default() -> Self {
-        Self { holders: HashMap::new() }
+        Self { holders: ByName::default() }
     }
 }
 

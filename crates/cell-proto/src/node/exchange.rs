@@ -1,6 +1,6 @@
 //! The messages of one cell: who is connected, what waits, what has to be said. Knows nothing of frames.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
@@ -15,6 +15,7 @@ use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
 use crate::identity::{AdmittedName, IdentityError, IdentityPolicy, LiveNames, PeerIdentity};
 use crate::message::Message;
+use crate::names::ByName;
 use crate::numbers::ByNumber;
 use crate::request::bulk::BulkQueue;
 use crate::request::{Failure, IdSource, PendingRequests, RequestId};
@@ -37,7 +38,7 @@ pub struct Exchange {
     connections: ByNumber<ConnectionId, Arc<Arrival>>,
     live: LiveNames<ConnectionId>,
     /// Neighbours to which messages are routed: handshake done, no goodbye said.
-    neighbours: HashMap<FqcnBuf, Traffic>,
+    neighbours: ByName<FqcnBuf, Traffic>,
     pub(super) pending: PendingRequests,
     pub(super) bulks: BulkQueue,
     pub(super) stats: CellStats,
@@ -105,7 +106,7 @@ impl Exchange {
             ids,
             connections: ByNumber::default(),
             live: LiveNames::new(),
-            neighbours: HashMap::new(),
+            neighbours: ByName::default(),
             pending,
             bulks: BulkQueue::default(),
             stats: CellStats::new(),

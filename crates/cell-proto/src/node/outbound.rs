@@ -149,7 +149,7 @@ impl Exchange {
             is_secure: about.secure,
             is_optional: about.optional,
         };
-        let sent = self.finish_reply(now, &head, &next, reply, None);
+        let sent = self.finish_reply(now, &head, to, &next, reply, None);
         self.settle(now);
         sent
     }
@@ -365,7 +365,7 @@ impl Exchange {
             is_optional: reply_to.optional,
         };
         let url = if reply_to.offer_url { self.offered_url.clone() } else { None };
-        self.finish_reply(now, &head, &reply_to.neighbour, reply, url.as_deref())
+        self.finish_reply(now, &head, &reply_to.origin, &reply_to.neighbour, reply, url.as_deref())
     }
 
     /// Filters and sends a reply; one that must cross the server is routed anew.
@@ -373,15 +373,16 @@ impl Exchange {
         &mut self,
         now: UnixTime,
         head: &ReplyHead<'_>,
+        target: &FqcnBuf,
         next: &FqcnBuf,
-        reply: Reply,
+        mut reply: Reply,
         offered_url: Option<&str>,
     ) -> Result<(), Failure> {
-        let (target, code) = (head.destination.to_owned(), reply.code().as_str().to_owned());
-        let mut headers = reply.headers.clone();
+        let mut headers = core::mem::take(&mut reply.headers);
         set_outcome(&mut headers, &reply);
         let encoding = reply.body.encoding();
-        let mut message = Message::reply(headers, head, reply.body.into_payload(), now);
+        let payload = core::mem::replace(&mut reply.body, Body::none()).into_payload();
+        let mut message = Message::reply(headers, head, payload, now);
         if let Some(url) = offered_url {
             message.headers.insert(HeaderKey::CONN_URL, url);
         }
@@ -398,9 +399,9 @@ impl Exchange {
             message.headers.set(Known::ToCell, next.as_fqcn());
         }
         let label = self.label(REPLY, head.channel, head.topic);
-        self.dispatch(now, &target, next, message, encoding, label, None)?;
+        self.dispatch(now, target, next, message, encoding, label, None)?;
         self.stats.count_received(label.category, StatsCounter::REPLIED);
-        self.stats.count_received(label.category, StatsCounter::new(&code));
+        self.stats.count_received(label.category, StatsCounter::new(reply.code().as_str()));
         Ok(())
     }
 

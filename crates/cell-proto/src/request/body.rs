@@ -1,5 +1,7 @@
 //! What requests and replies carry: a payload with its encoding, and for a reply how the request went.
 
+use std::borrow::Cow;
+
 use fedcell_protocol_defs::cell::{ErrorText, PayloadEncoding, ReturnCode};
 
 use crate::frame::Payload;
@@ -57,7 +59,7 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The payload.
     pub body: Body,
-    code: Box<str>,
+    code: Cow<'static, str>,
     error: Option<Box<str>>,
 }
 
@@ -65,14 +67,14 @@ impl Reply {
     /// The request was handled.
     #[must_use]
     pub fn ok(body: Body) -> Self {
-        Self { headers: HeaderMap::new(), body, code: ReturnCode::OK.as_str().into(), error: None }
+        Self { headers: HeaderMap::new(), body, code: Cow::Borrowed(ReturnCode::OK.as_str()), error: None }
     }
 
     /// The request was not handled: a code for the peer, and a text for its log.
     #[must_use]
     pub fn failed(code: ReturnCode<'_>, error: impl AsRef<str>) -> Self {
         let error = Some(error.as_ref()).filter(|text| !text.is_empty()).map(Into::into);
-        Self { headers: HeaderMap::new(), body: Body::none(), code: code.as_str().into(), error }
+        Self { headers: HeaderMap::new(), body: Body::none(), code: code.as_str().to_owned().into(), error }
     }
 
     /// Nothing is registered for the channel and topic of the request.

@@ -28,11 +28,16 @@ impl RequestId {
                 _ => {}
             }
         }
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0x0f)).copied().unwrap_or(b'0');
         let mut text = [b'-'; 36];
-        let slots = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23)).map(|(_, slot)| slot);
-        let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-        for (slot, nibble) in slots.zip(nibbles) {
-            *slot = DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+        let mut rest = text.as_mut_slice();
+        for (position, byte) in bytes.into_iter().enumerate() {
+            if matches!(position, 4 | 6 | 8 | 10) {
+                rest = rest.split_first_mut().map_or(&mut [], |(_hyphen, behind)| behind);
+            }
+            let Some((pair, behind)) = rest.split_first_chunk_mut::<2>() else { break };
+            *pair = [digit(byte >> 4), digit(byte)];
+            rest = behind;
         }
         // Digits and hyphens are text.
         Self(Arc::from(core::str::from_utf8(&text).unwrap_or_default()))

@@ -1,13 +1,14 @@
 //! The table of requests that wait.
 
 use core::time::Duration;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use fedcell_auth::UnixTime;
 use thiserror::Error;
 
 use super::RequestId;
 use crate::address::{Fqcn, FqcnBuf};
+use crate::names::ByName;
 
 /// Requests that this cell has sent and whose replies it waits for.
 ///
@@ -15,7 +16,7 @@ use crate::address::{Fqcn, FqcnBuf};
 /// [`fail`](Self::fail), [`expire`](Self::expire) or [`cancel`](Self::cancel).
 #[derive(Debug)]
 pub struct PendingRequests {
-    waiting: HashMap<RequestId, Waiting>,
+    waiting: ByName<RequestId, Waiting>,
     deadlines: BTreeSet<(UnixTime, RequestId)>,
     limit: usize,
     high_water: usize,
@@ -86,7 +87,7 @@ impl PendingRequests {
     /// A table for up to `limit` requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { waiting: HashMap::new(), deadlines: BTreeSet::new(), limit, high_water: 0 }
+        Self { waiting: ByName::default(), deadlines: BTreeSet::new(), limit, high_water: 0 }
     }
 
     /// Starts to wait. A target that is given twice is one target.

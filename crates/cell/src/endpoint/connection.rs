@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::state::Entry;
-use super::{Endpoint, RequestLane};
+use super::state::{Core, Entry};
+use super::{Endpoint, IdleLane, RequestLane};
 use crate::connection::{End, Outbox, OutboxLimits, Receiver, Timed, Verdict, read_loop, write_loop};
 use crate::driver::{Facts, Link, Side, Slot};
 use crate::events::CellEvent;
@@ -30,15 +30,26 @@ struct Feed {
 impl Receiver for Feed {
     fn receive(&mut self, frames: &mut Vec<Frame>) -> Verdict {
         let id = self.connection;
-        let (_, crowded) = self.endpoint.drive(|core, now| {
+        let take = |core: &mut Core, now| {
             for frame in frames.drain(..) {
                 core.node.handle_frame(now, id, frame);
             }
+        };
+        let mut idle = None;
+        let (_, crowded) = self.endpoint.drive_and(take, |lane| {
+            // The messages of one neighbour are in one lane; should there be another, a task starts what is in it.
+            if let Some(other) = idle.replace(lane) {
+                other.start();
+            }
         });
         self.crowded = crowded;
-        let core = self.endpoint.lock();
-        self.lane = core.lane_of(id);
-        core.verdict(id)
+        let verdict = {
+            let core = self.endpoint.lock();
+            self.lane = core.lane_of(id);
+            core.verdict(id)
+        };
+        idle.into_iter().for_each(IdleLane::start_here);
+        verdict
     }
 
     /// A peer whose messages cannot be passed on or handled fast enough is read more slowly; but one neighbour that

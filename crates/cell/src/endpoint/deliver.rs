@@ -14,7 +14,7 @@ use fedcell_protocol_defs::cell::ReturnCode;
 use tokio::time::Instant;
 
 use super::state::Effects;
-use super::{Endpoint, Incoming};
+use super::{Endpoint, IdleLane, Incoming};
 use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::cell::Cell;
 use crate::connection::Outbox;
@@ -73,7 +73,7 @@ impl Asked {
 }
 
 impl Endpoint {
-    pub(super) fn deliver(&self, effects: Effects) {
+    pub(super) fn deliver(&self, effects: Effects, mut start: impl FnMut(IdleLane)) {
         for served in effects.served {
             served.wake();
         }
@@ -88,7 +88,7 @@ impl Endpoint {
             if lane.is_refusing() {
                 self.refuse(request);
             } else {
-                lane.push(Arrived { request, endpoint: self.clone() });
+                lane.push(Arrived { request, endpoint: self.clone() }).into_iter().for_each(&mut start);
             }
         }
     }

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use crate::backbone::Backbone;
 use crate::clock::Clock;
 use crate::connection::{Budget, Outbox, WriteTimes};
-use crate::dispatch::Lane;
+use crate::dispatch::{Idle, Lane};
 use crate::download::Shared;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
@@ -143,6 +143,11 @@ impl Endpoint {
         self.inner.budget.used()
     }
 
+    /// Bytes that wait for handlers, of all neighbours.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.lock().waiting_bytes()
+    }
+
     /// How long writes took.
     pub(crate) fn write_times(&self) -> &WriteTimes {
         &self.inner.times
@@ -245,6 +250,15 @@ impl Endpoint {
 
     /// Calls a verb of the node and deals with what comes of it. Gives the queues that are crowded now.
     pub(crate) fn drive<T>(&self, verb: impl FnOnce(&mut Core, UnixTime) -> T) -> (T, Vec<Arc<Outbox>>) {
+        self.drive_and(verb, IdleLane::start)
+    }
+
+    /// As [`drive`](Self::drive); `start` sees to it that what is in a lane gets started.
+    fn drive_and<T>(
+        &self,
+        verb: impl FnOnce(&mut Core, UnixTime) -> T,
+        start: impl FnMut(IdleLane),
+    ) -> (T, Vec<Arc<Outbox>>) {
         let now = self.now();
         let mut effects = Effects::default();
         let (result, is_due_earlier) = {
@@ -258,7 +272,7 @@ impl Endpoint {
         }
         core::mem::take(&mut effects.filled).flush();
         let crowded = core::mem::take(&mut effects.crowded);
-        self.deliver(effects);
+        self.deliver(effects, start);
         (result, crowded)
     }
 
@@ -327,6 +341,9 @@ fn first_stream(now: UnixTime) -> i64 {
 
 /// What waits in a lane.
 pub(crate) type RequestLane = Lane<deliver::Arrived>;
+
+/// A lane with something in it that nobody starts yet.
+type IdleLane = Idle<deliver::Arrived>;
 
 /// A request that is to be handled, as the node gives it.
 pub(crate) type Incoming = Box<IncomingRequest>;

@@ -1,12 +1,13 @@
 //! What the lock guards: the node, the queues of its connections, and the callers that wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::link::CloseReason;
+use fedcell_cell_proto::names::ByName;
 use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, IncomingRequest, Node, Transmit};
 use fedcell_cell_proto::request::RequestId;
 use fedcell_cell_proto::stream::{TransmitSource, undeliverable};
@@ -16,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::RequestLane;
 use super::deliver::Asked;
 use super::waiters::{Served, Waiter, Waiters};
+use crate::backlog::Backlog;
 use crate::connection::{Class, Outbox, Refused, Verdict};
 use crate::dispatch::LaneLimits;
 use crate::driver::{Facts, Slot};
@@ -88,11 +90,12 @@ pub(crate) struct Core {
     handlers: Arc<Handlers>,
     /// Looked at with every frame: short keys in order are found faster than hashed.
     pub(super) entries: BTreeMap<ConnectionId, Entry>,
-    lanes: HashMap<FqcnBuf, Arc<RequestLane>>,
+    lanes: ByName<FqcnBuf, Arc<RequestLane>>,
     lane_limits: LaneLimits,
     permits: Arc<Semaphore>,
+    backlog: Arc<Backlog>,
     /// The connection that bears the name of each peer now.
-    named: HashMap<FqcnBuf, ConnectionId>,
+    named: ByName<FqcnBuf, ConnectionId>,
     waiters: Waiters,
     armed: Option<UnixTime>,
     /// Frames that a full queue did not take.
@@ -107,10 +110,11 @@ impl Core {
             desk,
             handlers,
             entries: BTreeMap::new(),
-            lanes: HashMap::new(),
+            lanes: ByName::default(),
             lane_limits: LaneLimits { requests: limits.waiting_requests, bytes: limits.waiting_bytes },
             permits: Arc::new(Semaphore::new(limits.handlers)),
-            named: HashMap::new(),
+            backlog: Arc::new(Backlog::new(limits.waiting_total)),
+            named: ByName::default(),
             waiters: Waiters::default(),
             armed: None,
             overflowed: 0,
@@ -308,7 +312,7 @@ impl Core {
         if let Some(lane) = self.lanes.get(neighbour.as_str()) {
             return lane.clone();
         }
-        let lane = Arc::new(RequestLane::new(self.lane_limits, self.permits.clone()));
+        let lane = Arc::new(RequestLane::new(self.lane_limits, self.permits.clone(), self.backlog.clone()));
         self.lanes.insert(neighbour.to_owned(), lane.clone());
         lane
     }
@@ -317,6 +321,11 @@ impl Core {
     pub(super) fn lane_of(&self, connection: ConnectionId) -> Option<Arc<RequestLane>> {
         let peer = self.entries.get(&connection)?.peer.as_ref()?;
         self.lanes.get(peer).cloned()
+    }
+
+    /// Bytes that wait for handlers.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.backlog.used()
     }
 
     pub(super) const fn permits(&self) -> &Arc<Semaphore> {

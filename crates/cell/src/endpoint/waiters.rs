@@ -1,9 +1,8 @@
 //! Callers that wait for replies.
 
-use std::collections::HashMap;
-
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::message::Message;
+use fedcell_cell_proto::names::ByName;
 use fedcell_cell_proto::request::{Failure, RequestId};
 use tokio::sync::oneshot;
 
@@ -39,7 +38,7 @@ impl Served {
 /// The callers of one cell, by request.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    waiting: HashMap<RequestId, Waiter>,
+    waiting: ByName<RequestId, Waiter>,
 }
 
 impl Waiters {
