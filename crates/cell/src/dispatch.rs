@@ -135,7 +135,9 @@ impl<T: Waiting> Lane<T> {
             if !self.is_room_wanted() {
                 return;
             }
-            let moved = async { tokio::select! { () = progress => (), () = drained => () } };
+            let moved = async {
+                tokio::select! { () = progress => (), () = drained => () }
+            };
             if timeout(patience, moved).await.is_err() {
                 self.lock().is_stuck = true;
                 return;
@@ -369,6 +371,81 @@ mod tests {
         drop(gates);
         until(&finished, 5).await;
         assert!(!lane.is_refusing());
+    }
+
+    struct Heavy;
+
+    impl Waiting for Heavy {
+        fn size(&self) -> usize {
+            FAIR_SHARE
+        }
+
+        fn start(self, _context: &mut Context<'_>) -> Option<Work> {
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lanes_share_one_bound_and_each_keeps_its_fair_share() {
+        let (permits, backlog) = (Arc::new(Semaphore::new(0)), Arc::new(Backlog::new(2 * FAIR_SHARE)));
+        let limits = LaneLimits { requests: 100, bytes: usize::MAX };
+        let lane = || Arc::new(Lane::new(limits, permits.clone(), backlog.clone()));
+        let (full, other) = (lane(), lane());
+        for _ in 0..2 {
+            assert!(!full.is_crowded());
+            full.push(Heavy).into_iter().for_each(Idle::start);
+        }
+        assert!(full.is_crowded() && !other.is_crowded());
+        other.push(Heavy).into_iter().for_each(Idle::start);
+        assert!(other.is_crowded());
+        assert_eq!(backlog.used(), 3 * FAIR_SHARE);
+        // Whose turn it is decides the order of the lanes; that there is room again, all lanes hear.
+        let (waiting, drained) = (other.clone(), full.clone());
+        let waited = tokio::spawn(async move { waiting.room(Duration::from_secs(60)).await });
+        tokio::task::yield_now().await;
+        drained.clear();
+        waited.await.unwrap();
+        assert!(!other.is_crowded() && !other.is_refusing());
+        drop((full, other, drained));
+        permits.close();
+        while Arc::strong_count(&backlog) > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(backlog.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn readers_start_few_requests_as_long_as_they_are_quick() {
+        let (started, finished): (Log, Log) = Default::default();
+        let lane = lane(10);
+        let item = |number, gate| Item { number, gate, started: started.clone(), finished: finished.clone() };
+        // The first ones are left to a task: nothing is known of the handlers.
+        let idle = lane.push(item(1, None)).unwrap();
+        idle.start_here();
+        assert!(started.lock().unwrap().is_empty());
+        until(&finished, 1).await;
+        while lane.lock().is_running {
+            tokio::task::yield_now().await;
+        }
+        let (open, gate) = oneshot::channel();
+        let idle = lane.push(item(2, Some(gate))).unwrap();
+        assert!(lane.push(item(3, None)).is_none());
+        idle.start_here();
+        assert_eq!((started.lock().unwrap().clone(), finished.lock().unwrap().clone()), (vec![1, 2, 3], vec![1, 3]));
+        drop(open);
+        until(&finished, 3).await;
+        // More than a few are left to a task again, and so is whatever follows a slow one.
+        let idle = lane.push(item(4, None)).unwrap();
+        for number in 5..10 {
+            assert!(lane.push(item(number, None)).is_none());
+        }
+        idle.start_here();
+        assert_eq!(started.lock().unwrap().len(), 3);
+        until(&finished, 9).await;
+        lane.note_start(QUICK * 2);
+        lane.push(item(10, None)).unwrap().start_here();
+        assert_eq!(started.lock().unwrap().len(), 9);
+        until(&finished, 10).await;
     }
 
     #[tokio::test]

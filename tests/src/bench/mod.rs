@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 pub mod auth;
+pub mod awake;
 pub mod cell;
 pub mod figures;
 pub mod fobs;

@@ -136,9 +136,17 @@ fn pair(
 
 /// Reads every certificate of a PEM file, at least one.
 pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SecurityError> {
-    let blocks = CertificateDer::pem_file_iter(file)
-        .map_err(|cause| SecurityError::caused(file, SecurityProblem::Unreadable, cause))?;
-    let found: Vec<_> = blocks
+    certificates_in(file, &contents(file)?)
+}
+
+/// What a file holds.
+pub(super) fn contents(file: &Path) -> Result<Vec<u8>, SecurityError> {
+    std::fs::read(file).map_err(|cause| SecurityError::caused(file, SecurityProblem::Unreadable, cause))
+}
+
+/// Every certificate in the contents of a PEM file, at least one.
+pub(super) fn certificates_in(file: &Path, contents: &[u8]) -> Result<Vec<CertificateDer<'static>>, SecurityError> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(contents)
         .collect::<Result<_, _>>()
         .map_err(|cause| SecurityError::caused(file, SecurityProblem::BadCertificate, cause))?;
     if found.is_empty() { Err(SecurityError::new(file, SecurityProblem::NoCertificate)) } else { Ok(found) }

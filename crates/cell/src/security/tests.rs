@@ -53,6 +53,11 @@ impl Authority {
         SHARED.get_or_init(|| Self::new("project"))
     }
 
+    /// Its own certificate, as a file of roots has it.
+    pub(crate) fn pem(&self) -> &str {
+        &self.certificate
+    }
+
     /// Puts the root and a leaf for `name` into a new kit, under the file names of a server or of a client.
     pub(crate) fn kit(&self, name: &str, side: Side) -> Kit {
         self.kit_with(name, side, |_| {})
@@ -97,6 +102,11 @@ pub(crate) struct Kit {
 impl Kit {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Writes the file of roots anew.
+    pub(crate) fn write_roots(&self, pem: &str) {
+        fs::write(self.file("rootCA.pem"), pem).unwrap();
     }
 
     pub(crate) fn credentials(&self) -> Credentials {

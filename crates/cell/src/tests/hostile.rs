@@ -14,7 +14,7 @@ async fn dial(server: &Cell) -> TcpStream {
     TcpStream::connect(bound).await.unwrap()
 }
 
-fn frame(kind: FrameType, app: u16, headers: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: FrameType, app: u16, headers: &[u8], payload: &[u8]) -> Vec<u8> {
     let length = PrefixLayout::SIZE + headers.len() + payload.len();
     let mut bytes = u32::try_from(length).unwrap().to_be_bytes().to_vec();
     bytes.extend(u16::try_from(headers.len()).unwrap().to_be_bytes());
@@ -26,7 +26,7 @@ fn frame(kind: FrameType, app: u16, headers: &[u8], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn hello(name: &str) -> Vec<u8> {
+pub(super) fn hello(name: &str) -> Vec<u8> {
     let mut payload = vec![0x81, 0xad];
     payload.extend(b"endpoint_name");
     payload.push(0xa0 | u8::try_from(name.len()).unwrap());

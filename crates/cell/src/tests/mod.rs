@@ -5,6 +5,7 @@ mod descriptors;
 mod downloads;
 mod exchange;
 mod files;
+mod floods;
 mod hostile;
 mod protected;
 mod streams;

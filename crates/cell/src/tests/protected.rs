@@ -4,8 +4,8 @@ use fedcell_cell_proto::link::{CertificateProblem, CloseReason};
 use fedcell_protocol_defs::cell::ReturnCode;
 
 use super::*;
-use crate::CellEvent;
 use crate::security::tests::{Authority, Kit, Side};
+use crate::{CellEvent, Limits};
 
 async fn server(kit: &Kit) -> Cell {
     let server =
@@ -128,4 +128,51 @@ async fn a_connection_ends_with_the_certificate_of_its_peer() {
     assert_eq!(reason, CloseReason::Uncertified { problem: CertificateProblem::Expired });
     let took = started.elapsed();
     assert!(took > hour - PATIENCE && took < hour + PATIENCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn roots_that_change_on_disk_count_for_connections_that_stand_and_for_new_ones() {
+    let (authority, other) = (Authority::shared(), Authority::new("other"));
+    let (server_kit, kit) = (authority.kit("server-1", Side::Server), authority.kit("site-1", Side::Client));
+    let server = server(&server_kit).await;
+    let mut events = server.events();
+    let one = site("site-1", &kit, &server).start().await.unwrap();
+    tokio::time::timeout(PATIENCE, one.ready()).await.expect("the site does not get in");
+    assert!(matches!(events.next().await, Some(CellEvent::PeerUp { .. })));
+    let recheck = Limits::default().certificate_recheck;
+
+    // Broken, gone, or empty: the roots that were read stay.
+    tokio::time::pause();
+    for broken in ["-----BEGIN CERTIFICATE-----\nnonsense\n", "", &server_key(&server_kit)] {
+        server_kit.write_roots(broken);
+        tokio::time::sleep(recheck * 2).await;
+        assert_eq!(server.peers(), [address("site-1")], "{broken:?}");
+    }
+    std::fs::remove_file(server_kit.path().join("rootCA.pem")).unwrap();
+    tokio::time::sleep(recheck * 2).await;
+    assert_eq!(server.peers(), [address("site-1")]);
+    tokio::time::resume();
+
+    // One root more: its sites get in, and those of the first stay.
+    server_kit.write_roots(&[authority.pem(), other.pem()].concat());
+    let other_kit = other.kit("site-2", Side::Client);
+    other_kit.write_roots(authority.pem());
+    let two = site("site-2", &other_kit, &server).start().await.unwrap();
+    tokio::time::timeout(PATIENCE, two.ready()).await.expect("a site of the new root does not get in");
+    assert!(matches!(events.next().await, Some(CellEvent::PeerUp { peer, .. }) if peer == address("site-2")));
+
+    // The first root is not believed any more.
+    server_kit.write_roots(other.pem());
+    let started = tokio::time::Instant::now();
+    tokio::time::pause();
+    let CellEvent::Closed { peer, reason, .. } = events.next().await.unwrap() else { panic!("not closed") };
+    assert_eq!(peer, Some(address("site-1")));
+    assert_eq!(reason, CloseReason::Uncertified { problem: CertificateProblem::Untrusted });
+    assert!(started.elapsed() < recheck + PATIENCE, "{:?}", started.elapsed());
+    assert_eq!(server.peers(), [address("site-2")]);
+}
+
+/// A file that is no file of certificates.
+fn server_key(kit: &Kit) -> String {
+    std::fs::read_to_string(kit.path().join("server.key")).unwrap()
 }

@@ -4,6 +4,9 @@
 //!  this process ── JSON lines ──► client ── relay-1 ── … ── server      one such chain a column,
 //!        └────────────────────────► server                              each box a process of its own
 //! ```
+//!
+//! The rows of round trips and rates are measured while no core sleeps ([`Awake`](super::awake::Awake)), in all columns;
+//! the columns take turns.
 
 pub mod column;
 pub mod kit;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::column::Chain;
+use crate::bench::awake::Awake;
 use crate::bench::figures::{Aim, Measure, Report, Summary};
 use crate::bench::memory;
 
@@ -21,7 +22,7 @@ pub struct Effort {
     pub seconds: f64,
 }
 
-/// Measures all chains, which have so many relays, in turns.
+/// Measures all chains, which have so many relays, in turns, while no core sleeps; one row says what it is when they may.
 ///
 /// # Errors
 ///
@@ -32,6 +33,20 @@ pub fn measure(report: &mut Report, chains: &mut [Option<Chain>], relays: usize,
         1 => " through 1 relay".to_owned(),
         more => format!(" through {more} relays"),
     };
+    // What one small request costs when the machine does nothing else is the machine's; that row is for its sake.
+    if relays == 0 {
+        let measure = Measure::less(
+            format!("round trip, {}, while cores may sleep", shown(SMALL)),
+            "µs",
+            &[Aim::Within("bare", 2.0)],
+        );
+        let runs = turns(chains, effort, |chain, count| round_trip(chain, SMALL, count))?;
+        report.add(measure, runs.iter().map(|runs| Summary::of_samples(runs)).collect());
+    }
+    let awake = Awake::keep();
+    if let Err(error) = &awake {
+        report.note(format!("cores may sleep in all rows, they cannot be kept from it here: {error}"));
+    }
     let sizes: &[usize] = if relays == 0 { &[SMALL, 1 << 10, 64 << 10] } else { &[SMALL] };
     for size in sizes {
         let aims: &[Aim] = match (relays, *size) {
