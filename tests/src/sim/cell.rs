@@ -19,6 +19,7 @@ use fedcell_netsim::{LinkId, NodeId, SimRng};
 use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode, Wildcard};
 use fedcell_protocol_defs::federation::AuthHeaderKey;
 
+use super::seals::Seals;
 use super::tree::Topic;
 
 /// A cell of the tree, by number.
@@ -113,6 +114,10 @@ pub struct Cell {
     /// Cells whose offers of a direct connection it has taken up.
     pub(super) offers: BTreeSet<CellId>,
     pub(super) conduct: Conduct,
+    /// What it seals and opens with.
+    pub(super) seals: Seals,
+    /// Cells that it has asked for their certificates, by request.
+    pub(super) exchanges: BTreeMap<RequestId, FqcnBuf>,
     /// Connections that it dialled and that are not over, and to whom.
     pub(super) dialled: BTreeMap<LinkId, CellId>,
     /// Connections of which the machine knows.
@@ -136,6 +141,8 @@ impl Cell {
         node.exchange_mut().set_offered_url(conduct.adhoc.then(|| id.url()));
         Self {
             node,
+            seals: Seals::new(&name),
+            exchanges: BTreeMap::new(),
             name,
             state: State::Up,
             asked: BTreeMap::new(),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   storm ── a random Federation, failures, then healing and what must hold at the end
-//!     └── Tree ── Cell: its Node, drained after everything that happens to it, and a ledger of what it asked and heard
+//!     └── Tree ── Cell: its Node, drained after everything that happens to it, a ledger of what it asked and heard, and
+//!           │     Seals: its keys, and the certificates that it has asked others for
 //!           └── Network of fedcell-netsim: frames as bytes, connections that break, nodes that crash, partitions
 //! ```
 //!
@@ -12,7 +13,9 @@
 mod cell;
 mod course;
 mod federation;
+mod orders;
 mod pair;
+mod seals;
 mod steps;
 mod storm;
 pub mod streams;

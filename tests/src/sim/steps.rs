@@ -2,24 +2,23 @@
 
 use core::time::Duration;
 
-use fedcell_cell_proto::frame::{Frame, Payload};
+use fedcell_cell_proto::frame::Frame;
 use fedcell_cell_proto::identity::{ConnectionFacts, Side};
 use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::node::{Event, IncomingRequest, Transmit};
 use fedcell_cell_proto::request::{Body, Outgoing, Reply, RequestId};
+use fedcell_cell_proto::secure::Sealing;
 use fedcell_netsim::{Happening, LinkId};
 use fedcell_protocol_defs::cell::HeaderKey;
 use fedcell_protocol_defs::frame::FrameType;
 
 use super::cell::{CellId, Outcome};
+use super::seals::Order;
 use super::tree::{CHANNEL, Plan, Topic, Tree, connection};
 use super::way::{Packet, Travel};
 
 /// Largest frame that a cell here takes.
 const FRAME_LIMIT: usize = 1 << 20;
-/// What a sealed payload begins with here. The secrecy of seals is proved elsewhere; here they take time and may fail.
-const SEAL: &[u8] = b"sealed:";
-
 impl Tree {
     pub(super) fn happen(&mut self, happening: Happening<Packet>) {
         let now = self.now();
@@ -102,27 +101,7 @@ impl Tree {
             plan if !self.is_up(id) => self.plan(id, Duration::from_millis(50), plan),
             Plan::Answer { request, routed_anew } if routed_anew => self.answer_anew(id, &request),
             Plan::Answer { request, .. } => self.answer(id, &request),
-            Plan::Sealed { work, fails } => {
-                self.note(id, fails, || format!("has sealed for {}, fails {fails}", work.target()));
-                let envelope = [SEAL, &work.plaintext().clone().into_bytes()].concat();
-                let exchange = self.cells[id.0].node.exchange_mut();
-                if fails {
-                    exchange.handle_seal_failed(*work);
-                } else {
-                    exchange.handle_sealed(now, *work, Payload::from(envelope));
-                }
-                self.drain(id, None);
-            }
-            Plan::Opened { work, answers } => {
-                self.note(id, answers, || format!("has opened what {} sealed", work.origin()));
-                let envelope = work.envelope().clone().into_bytes();
-                assert!(envelope.starts_with(SEAL), "{} opens what is not sealed", self.cells[id.0].name);
-                let cell = &mut self.cells[id.0];
-                cell.answers_given += answers;
-                let plaintext = envelope.slice(SEAL.len()..);
-                cell.node.exchange_mut().handle_opened(now, *work, Payload::from(plaintext));
-                self.drain(id, None);
-            }
+            Plan::Done { order, fails } => self.carry_out_order(id, order, fails),
             Plan::Leave => {
                 self.note(id, "leave", || "leaves".to_owned());
                 self.cells[id.0].node.close_all(now);
@@ -179,6 +158,9 @@ impl Tree {
         let now = self.now();
         match event {
             Event::Request(request) => self.handle(id, request),
+            Event::Reply { id: request, outcome, .. } if self.cells[id.0].exchanges.contains_key(&request) => {
+                self.end_exchange(id, &request, outcome.ok().as_deref());
+            }
             Event::Reply { id: request, target, outcome, open } => {
                 let outcome = match outcome {
                     Ok(message) => Outcome::Reply(return_code(&message), message.payload.clone().into_bytes()),
@@ -190,18 +172,8 @@ impl Tree {
                 let unended = cell.asked[&request].outcomes.values().filter(|outcome| outcome.is_none()).count();
                 assert_eq!(open, unended, "{} is told of another number of open targets", cell.name);
             }
-            Event::Seal(work) => {
-                let (after, fails) = (self.rng.span(Duration::from_millis(50)), self.rng.chance(0.05));
-                self.plan(id, after, Plan::Sealed { work, fails });
-            }
-            Event::Open(work) => {
-                let answers = cause.map_or(0, |travel| travel.answers);
-                // One in twenty cannot be opened; nobody is told.
-                if !self.rng.chance(0.05) {
-                    let after = self.rng.span(Duration::from_millis(50));
-                    self.plan(id, after, Plan::Opened { work, answers });
-                }
-            }
+            Event::Seal(work) => self.order(id, Order::Seal(work)),
+            Event::Open(work) => self.order(id, Order::Open(work, cause.map_or(0, |travel| travel.answers))),
             Event::DialOffered { peer, url } => self.take_offer(id, &peer, &url),
             Event::PeerUp { peer, .. } => self.note(id, peer.as_str(), || format!("{peer} is a neighbour")),
             Event::PeerDown { peer } => self.note(id, peer.as_str(), || format!("{peer} is no neighbour any more")),
@@ -215,6 +187,10 @@ impl Tree {
     fn handle(&mut self, id: CellId, request: Box<IncomingRequest>) {
         let facts = request.message.facts().expect("the machine has read them");
         let key = facts.request_ids.and_then(fedcell_cell_proto::headers::Texts::single).unwrap_or_default();
+        if Sealing::is_exchange(facts.channel, facts.topic) {
+            let answer = self.cells[id.0].seals.answer(self.now(), &request.message);
+            return self.reply(id, &request, answer);
+        }
         assert_eq!(facts.channel, CHANNEL, "{} was asked {facts:?}", self.cells[id.0].name);
         let (at, origin) = (&self.cells[id.0].name, request.reply_to.origin());
         let is_stranger = self.cells.iter().any(|cell| cell.name.as_fqcn() == origin && cell.conduct.is_stranger);

@@ -235,6 +235,7 @@ impl Storm {
             }
         }
         self.tree.change_links(weather.calm());
+        self.tree.seals_fail = 0.0;
         // Who wanted to leave leaves, all neighbours find each other again, and all deadlines pass.
         self.tree.run(2 * SECOND);
         let whole = self.tree.run_until(8 * SECOND, Tree::is_whole);
@@ -246,7 +247,7 @@ impl Storm {
     /// there.
     fn check_pairs(&mut self) {
         let names: Vec<String> = self.tree.cells.iter().map(|cell| cell.name.to_string()).collect();
-        let request = Request::new(Topic::Delayed, 120 * SECOND);
+        let mut request = Request::new(Topic::Delayed, 120 * SECOND);
         let mut targets: Vec<Vec<&str>> = vec![Vec::new(); names.len()];
         for one in 0..names.len() {
             for other in one + 1..names.len() {
@@ -264,6 +265,11 @@ impl Storm {
         }
         let mut ids = Vec::new();
         for (from, targets) in self.tree.ids().zip(targets).filter(|(_, targets)| !targets.is_empty()) {
+            // A stranger is told nobody's certificate.
+            let can_seal = |cell: &Cell| cell.seals.has_certificate() && !cell.conduct.is_stranger;
+            let all_can =
+                targets.iter().all(|name| self.tree.cells.iter().any(|cell| cell.name == **name && can_seal(cell)));
+            request.is_sealed = all_can && can_seal(self.tree.cell(from)) && self.rng.chance(0.3);
             ids.push((from, self.tree.request(from, &targets, &request)));
         }
         self.tree.run_until(121 * SECOND, Tree::has_heard_all);

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_cell_proto::node::{ConnectionId, IncomingRequest, OpenWork, SealWork};
+use fedcell_cell_proto::node::{ConnectionId, IncomingRequest};
 use fedcell_cell_proto::request::{Body, Outgoing, RequestId};
 use fedcell_netsim::{LinkId, LinkProfile, Network, NodeId, SimRng};
 
 use super::cell::{Asked, Cell, CellId, Conduct, State};
 use super::course::Course;
+use super::seals::Order;
 use super::way::{Packet, Travel};
 
 /// Channel of all requests here.
@@ -92,10 +93,8 @@ pub(super) enum Plan {
     Look { link: LinkId, packet: Packet },
     /// A cell answers a request; `routed_anew` with a reply that finds its own way.
     Answer { request: Box<IncomingRequest>, routed_anew: bool },
-    /// A payload has been sealed, or could not be.
-    Sealed { work: Box<SealWork>, fails: bool },
-    /// A payload has been opened.
-    Opened { work: Box<OpenWork>, answers: u64 },
+    /// A payload has been sealed or opened, or could not be.
+    Done { order: Order, fails: bool },
     /// A cell that has said goodbye closes its connections.
     Leave,
 }
@@ -115,6 +114,8 @@ pub struct Tree {
     planned: u64,
     pub(super) by_place: HashMap<NodeId, CellId>,
     pub(super) may_dial: bool,
+    /// How likely a payload cannot be sealed or opened although everything is in order.
+    pub(super) seals_fail: f64,
     pub(super) looked_at: u64,
     pub(super) messages: u64,
     pub(super) transits: u64,
@@ -137,6 +138,7 @@ impl Tree {
             planned: 0,
             by_place: HashMap::new(),
             may_dial: true,
+            seals_fail: 0.05,
             looked_at: 0,
             messages: 0,
             transits: 0,
@@ -272,9 +274,7 @@ impl Tree {
         self.network.crash(self.cells[id.0].place);
         self.cells[id.0].state = State::Asleep;
         // Handlers are asleep too; they answer late or not at all.
-        self.plans.retain(|_, (at, plan)| {
-            *at != id || matches!(plan, Plan::Answer { .. } | Plan::Sealed { .. } | Plan::Opened { .. })
-        });
+        self.plans.retain(|_, (at, plan)| *at != id || matches!(plan, Plan::Answer { .. } | Plan::Done { .. }));
     }
 
     /// A cell that was stopped comes back.
@@ -364,7 +364,8 @@ impl Tree {
     /// Whether every target of every request has ended.
     #[must_use]
     pub fn has_heard_all(&self) -> bool {
-        self.cells.iter().all(|cell| cell.asked.values().all(|asked| asked.outcomes.values().all(Option::is_some)))
+        let has_heard = |asked: &Asked| asked.outcomes.values().all(Option::is_some);
+        self.cells.iter().all(|cell| cell.exchanges.is_empty() && cell.asked.values().all(has_heard))
     }
 
     /// The next thing that happens by then; false if nothing does any more, and then it is that late.
