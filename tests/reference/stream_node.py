@@ -6,7 +6,8 @@ The protocol is that of `cell_node.py`, whose commands it knows too. The configu
 reference's own settings by name (`streaming_window_size`, ...), and `scratch`, a folder for files.
 
 Further commands: `take` (receive blobs or byte streams), `send` (one of either), `answer` (handle streamed requests),
-`ask` (send one), `offer` and `fetch` (both ends of a download), `outcome` (of an offer), `taken`, `hand_on`. The module
+`ask` (send one), `offer` and `fetch` (both ends of a download), `outcome` (of an offer), `taken`, `hand_on`; those of
+`object_streams.py`. The module
 `node` in `tests/src/interop/stream` is the same program on our side; both describe what they send and receive in the
 same words: `len` and `sha256` of bytes, and of a tree the arrays by `dtype`, `shape` and `sha256`.
 """
@@ -35,6 +36,7 @@ from nvflare.fuel.f3.streaming.stream_types import Stream
 from nvflare.fuel.utils.fobs.decomposers.via_downloader import LazyDownloadRef
 
 import cell_node
+import object_streams
 
 # No multiple of any chunk: bytes of two chunks never agree.
 PERIOD = (1 << 20) + 7
@@ -154,6 +156,7 @@ class StreamNode(cell_node.Node):
         self.folder = tempfile.TemporaryDirectory(prefix="fedcell-node-", dir=config.get("scratch"))
         super().__init__(config, out)
         DownloadService.initialize(self.streams)
+        self.objects = object_streams.ObjectStreams(self.streams, config["fqcn"], tree)
 
     def make_cell(self, **parameters):
         self.streams = Cell(**parameters)
@@ -286,6 +289,20 @@ class StreamNode(cell_node.Node):
             "reason": reply.get_header(Key.ERROR),
             "seconds": seconds,
         }
+
+    # Object streams.
+
+    def consume_objects(self, channel, topic, refuse_at=None, fail_at=None):
+        """Takes object streams, one consumer each."""
+        return self.objects.consume(channel, topic, refuse_at, fail_at)
+
+    def send_objects(self, target, channel, topic, count, size, fail_at=None, last=True):
+        """Sends an object stream."""
+        return self.objects.send(target, channel, topic, count, size, fail_at, last)
+
+    def objects_taken(self, channel, topic, timeout=30.0):
+        """The streams that have ended, as soon as one has."""
+        return self.objects.taken(channel, topic, timeout)
 
     # Downloads.
 

@@ -38,6 +38,7 @@ const LAYERS: &[Layer] = &[
             "subtle",
             "zeroize",
             "aws-lc-rs",
+            "blake3",
             "rustls-webpki",
             "rustls-pki-types",
             "x509-parser",

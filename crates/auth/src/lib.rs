@@ -18,7 +18,7 @@ mod time;
 pub mod token;
 mod uuid;
 
-pub use digest::ContentDigest;
+pub use digest::{ContentDigest, DigestKind};
 pub use error::{Fault, Unauthenticated};
 pub use name::{BadName, CommonName, MAX_NAME_LENGTH};
 pub use rand_core;

@@ -18,6 +18,7 @@ pub mod message;
 pub mod names;
 pub mod node;
 mod numbers;
+pub mod objects;
 pub mod registry;
 pub mod request;
 pub mod route;

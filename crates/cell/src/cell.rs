@@ -343,7 +343,8 @@ impl Cell {
     pub async fn shutdown(&self) {
         let limits = self.endpoint.limits();
         self.endpoint.backbone().remove(|_| true);
-        // Neighbours that know of the goodbye acknowledge nothing any more.
+        // Neighbours that know of the goodbye acknowledge nothing any more: what is streamed, replies that handlers are
+        // still making among it, has to be there before.
         let _ = timeout(limits.drain, self.endpoint.streams_sent()).await;
         let (sender, receiver) = oneshot::channel();
         let (is_said, _) = self.endpoint.drive(|core, now| {

@@ -32,6 +32,29 @@ impl Clock {
 
     /// When the timer has to fire for a deadline of a machine.
     pub(crate) fn instant(&self, deadline: UnixTime) -> Instant {
-        self.started + deadline.saturating_since(UnixTime::since_epoch(self.at))
+        let after = deadline.saturating_since(UnixTime::since_epoch(self.at));
+        // What the system cannot count to never comes; a timer that fires after decades looks at its machine and waits on.
+        self.started.checked_add(after).unwrap_or(self.started + FAR)
+    }
+}
+
+/// Thirty years.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_may_lie_beyond_what_can_be_counted() {
+        let clock = Clock::start();
+        assert_eq!(
+            clock.instant(clock.now().saturating_add(Duration::from_secs(5))),
+            Instant::now() + Duration::from_secs(5)
+        );
+        for span in [Duration::MAX, Duration::MAX / 2, Duration::from_secs(u64::MAX / 4)] {
+            assert!(clock.instant(clock.now().saturating_add(span)) >= Instant::now() + FAR);
+        }
+        assert_eq!(clock.instant(UnixTime::from_secs(0)), Instant::now());
     }
 }

@@ -18,6 +18,7 @@ mod events;
 mod handler;
 mod limits;
 pub mod network;
+pub mod objects;
 mod random;
 mod reply_to;
 pub mod request;

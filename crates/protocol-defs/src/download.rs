@@ -70,6 +70,12 @@ wire_table! {
     /// [`DATA`](BodyKey::DATA), to those that want it: a list with the SHA-256, 32 bytes, of each byte string of the
     /// piece, in order; one for a piece of a file.
     CONTENT_SHA256 = "content_sha256", extension;
+    /// As [`CONTENT_SHA256`](Self::CONTENT_SHA256), with BLAKE3, 32 bytes. A receiver that wants this says so beside the
+    /// other; a source gives one of them.
+    CONTENT_BLAKE3 = "content_blake3", extension;
+    /// Receiver to source, whole number, bytes: the receiver takes pieces as large as this, if the source is ready to make
+    /// them so.
+    PIECE_SIZE = "piece_size", extension;
 }
 
 wire_table! {

@@ -1,13 +1,21 @@
 //! The bodies of both topics, between an object of the payload codec and what the machines speak.
 
+use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_fobs::{Blob, Map, Text, Value};
 use fedcell_protocol_defs::download::{BodyExtension, BodyKey, ConfirmStatus, ProduceStatus};
 
-/// Length of a digest of content in bytes.
-const DIGEST: usize = fedcell_auth::ContentDigest::LENGTH;
+/// The digest of one byte string of a piece.
+pub type Digest = [u8; ContentDigest::LENGTH];
 
-/// The SHA-256 of one byte string of a piece.
-pub type Digest = [u8; DIGEST];
+/// Digests of the byte strings of a piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a body with a field for each key")]
+pub struct Digests {
+    /// How they were made.
+    pub kind: DigestKind,
+    /// One for each byte string, in order.
+    pub sums: Vec<Digest>,
+}
 
 /// A body of the download service makes no sense. The peer's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,8 +54,10 @@ pub struct Pull {
     pub state: Option<Map>,
     /// Whether the receiver will confirm if asked.
     pub confirms: bool,
-    /// Whether the receiver wants digests of the content, an extension.
-    pub digests: bool,
+    /// The digests of the content that the receiver would like best, if it wants any; an extension.
+    pub digests: Option<DigestKind>,
+    /// Bytes of a piece that the receiver would like; an extension.
+    pub piece: Option<u64>,
 }
 
 /// What became of an object at a receiver.
@@ -99,8 +109,14 @@ impl FromReceiver {
             Some(_) => return Err(BodyError::Key(BodyKey::STATE.as_str())),
         };
         let confirms = is_set(&body, BodyKey::CONFIRM_CAPABLE.as_str());
-        let digests = is_set(&body, BodyExtension::CONTENT_SHA256.as_str());
-        Ok(Self::Pull(Pull { ref_id, state, confirms, digests }))
+        // The fastest first.
+        let digests = KINDS.iter().find(|(_, key)| is_set(&body, key.as_str())).map(|(kind, _)| *kind);
+        let piece = match body.get(BodyExtension::PIECE_SIZE.as_str()) {
+            Some(Value::Int(bytes)) => u64::try_from(*bytes).ok(),
+            Some(Value::UInt(bytes)) => Some(*bytes),
+            _ => None,
+        };
+        Ok(Self::Pull(Pull { ref_id, state, confirms, digests, piece }))
     }
 
     /// The body.
@@ -116,8 +132,14 @@ impl FromReceiver {
                 if let Some(state) = pull.state {
                     put(&mut body, BodyKey::STATE, state);
                 }
-                if pull.digests {
-                    body.insert(Text::from_static(BodyExtension::CONTENT_SHA256.as_str()), true);
+                if let Some(best) = pull.digests {
+                    // And what is slower, for sources that know nothing faster.
+                    for (_, key) in KINDS.iter().skip_while(|(kind, _)| *kind != best) {
+                        body.insert(Text::from_static(key.as_str()), true);
+                    }
+                }
+                if let Some(piece) = pull.piece {
+                    body.insert(Text::from_static(BodyExtension::PIECE_SIZE.as_str()), piece);
                 }
             }
             Self::Confirm(confirm) => {
@@ -153,7 +175,7 @@ pub struct Piece {
     /// The content.
     pub data: Content,
     /// Digests of the content, if the source gives them.
-    pub digests: Option<Vec<Digest>>,
+    pub digests: Option<Digests>,
     /// Whether the source understands a cancel.
     pub cancels: bool,
 }
@@ -223,16 +245,20 @@ impl Piece {
     pub fn is_intact(&self) -> Option<bool> {
         let digests = self.digests.as_ref()?;
         let blobs = self.data.blobs();
-        let is_same = |(blob, digest): (&Blob, &Digest)| digest_of(blob) == *digest;
-        Some(blobs.len() == digests.len() && blobs.iter().zip(digests).all(is_same))
+        let is_same = |(blob, digest): (&Blob, &Digest)| digest_of(digests.kind, blob) == *digest;
+        Some(blobs.len() == digests.sums.len() && blobs.iter().zip(&digests.sums).all(is_same))
     }
 }
 
 /// The digest of a byte string.
 #[must_use]
-pub fn digest_of(blob: &Blob) -> Digest {
-    fedcell_auth::ContentDigest::of(blob.segments().iter().map(AsRef::as_ref))
+pub fn digest_of(kind: DigestKind, blob: &Blob) -> Digest {
+    ContentDigest::of(kind, blob.segments().iter().map(AsRef::as_ref))
 }
+
+/// The keys of digests, the fastest first.
+const KINDS: [(DigestKind, BodyExtension<'static>); 2] =
+    [(DigestKind::Blake3, BodyExtension::CONTENT_BLAKE3), (DigestKind::Sha256, BodyExtension::CONTENT_SHA256)];
 
 impl FromSource {
     /// Reads a body.
@@ -260,7 +286,10 @@ impl FromSource {
             }
             other => Content::Other(other),
         };
-        let digests = body.remove(BodyExtension::CONTENT_SHA256.as_str()).and_then(|value| read_digests(&value));
+        let digests = KINDS.iter().find_map(|(kind, key)| {
+            let sums = read_digests(&body.remove(key.as_str())?)?;
+            Some(Digests { kind: *kind, sums })
+        });
         let cancels = is_set(&body, BodyKey::CANCEL_CAPABLE.as_str());
         Ok(Self::Piece(Piece { state, data, digests, cancels }))
     }
@@ -282,9 +311,11 @@ impl FromSource {
                 if piece.cancels {
                     put(&mut body, BodyKey::CANCEL_CAPABLE, true);
                 }
-                if let Some(digests) = piece.digests {
-                    let digests = digests.into_iter().map(|digest| Value::Bytes(digest.to_vec().into())).collect();
-                    body.insert(Text::from_static(BodyExtension::CONTENT_SHA256.as_str()), Value::List(digests));
+                if let Some(Digests { kind, sums }) = piece.digests
+                    && let Some((_, key)) = KINDS.iter().find(|(known, _)| *known == kind)
+                {
+                    let sums = sums.into_iter().map(|digest| Value::Bytes(digest.to_vec().into())).collect();
+                    body.insert(Text::from_static(key.as_str()), Value::List(sums));
                 }
             }
             Self::End(end) => {

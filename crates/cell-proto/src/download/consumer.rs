@@ -12,7 +12,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use fedcell_auth::UnixTime;
+use fedcell_auth::{DigestKind, UnixTime};
 use fedcell_fobs::{Map, Text};
 use fedcell_protocol_defs::download::Defaults;
 
@@ -34,8 +34,12 @@ pub struct ConsumerConfig {
     pub patience: Duration,
     /// Whether the outcome is confirmed to a source that asks for it. Default yes.
     pub confirmations: bool,
-    /// Whether the source is asked for digests of the content, which sources of the reference do not give. Default yes.
-    pub digests: bool,
+    /// The digests of the content that the source is asked for, and with them all that are slower. Sources of the
+    /// reference give none. Default BLAKE3.
+    pub digests: Option<DigestKind>,
+    /// Bytes of a piece that the source is asked to make, for fewer requests. Sources of the reference do not look at it.
+    /// Default 8 MiB.
+    pub piece: Option<u64>,
     /// Whether the next piece is asked for while one is being used. Default yes.
     pub pipelining: bool,
     /// Most bytes of one object. Default 1 TiB.
@@ -54,7 +58,8 @@ impl Default for ConsumerConfig {
             max_backoff: backoff * 4,
             patience: Duration::from_secs_f64(Defaults::PER_REQUEST_TIMEOUT),
             confirmations: true,
-            digests: true,
+            digests: Some(DigestKind::Blake3),
+            piece: Some(8 << 20),
             pipelining: true,
             max_bytes: 1 << 40,
             empty_pieces: 1000,
@@ -384,6 +389,7 @@ impl Consumer {
                     state: self.state.clone(),
                     confirms: self.config.confirmations,
                     digests: self.config.digests,
+                    piece: self.config.piece,
                 });
                 self.transmits.push_back(Transmit::Pull { id, body });
                 self.next = Next::Waiting(id);

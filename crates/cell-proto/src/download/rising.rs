@@ -12,7 +12,7 @@
 //! ```
 
 use bytes::{Bytes, BytesMut};
-use fedcell_auth::ContentDigest;
+use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_protocol_defs::fobs::{SectionLayout, SectionMarker};
 
 use super::archive::{ArchiveError, Part, RisingArchive};
@@ -51,7 +51,7 @@ pub enum Risen {
     Archive {
         /// Id of its datum, under which the body refers to it.
         datum: [u8; SectionLayout::DATUM_ID_SIZE],
-        /// Its digest, if they are wanted.
+        /// Its digest of the kind that is wanted, if any is.
         digest: Option<Digest>,
         /// Its length in bytes.
         length: u64,
@@ -102,13 +102,13 @@ pub struct RisingReply {
     /// Archives of this length and more are handed on.
     large: u64,
     limit: u64,
-    digests: bool,
+    digests: Option<DigestKind>,
 }
 
 impl RisingReply {
     /// Nothing has arrived. Archives of `large` bytes and more are handed on; what is collected may have `limit` bytes.
     #[must_use]
-    pub fn new(large: u64, limit: u64, digests: bool) -> Self {
+    pub fn new(large: u64, limit: u64, digests: Option<DigestKind>) -> Self {
         let state = State::Header(BytesMut::with_capacity(SectionLayout::HEADER_SIZE));
         Self { state, collected: Vec::new(), collected_len: 0, large, limit, digests }
     }
@@ -142,7 +142,7 @@ impl RisingReply {
                     let missing = SectionLayout::DATUM_ID_SIZE.saturating_sub(id.len());
                     id.extend_from_slice(&bytes.split_to(missing.min(bytes.len())));
                     if let Ok(datum) = id.as_ref().try_into() {
-                        let digest = self.digests.then(ContentDigest::new);
+                        let digest = self.digests.map(ContentDigest::new);
                         let (left, rising) = (*left, RisingArchive::new());
                         self.state = State::Archive(Box::new(Archive { datum, left, length: left, rising, digest }));
                     }

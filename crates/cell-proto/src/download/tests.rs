@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use fedcell_auth::UnixTime;
+use fedcell_auth::{DigestKind, UnixTime};
 use fedcell_fobs::array::{Array, DType, Order};
 use fedcell_fobs::{Blob, Encoder, Map, Text, Value};
 
 use super::archive::{Check, Part, read, write};
-use super::body::{Content, FromReceiver, FromSource, Piece, Pull, digest_of};
+use super::body::{Content, Digests, FromReceiver, FromSource, Piece, Pull, digest_of};
 use super::consumer::{Arrived, Consumer, ConsumerConfig, ConsumerEvent, Lost, PullId, Transmit, Unusable};
 use super::rising::{Risen, RisingError, RisingReply};
 use super::source::{
@@ -41,7 +41,8 @@ struct Pair {
 
 impl Pair {
     fn new(config: ConsumerConfig, length: u64, piece: u64, fates: &[Fate]) -> Self {
-        let mut source = Source::new(SourceConfig::default());
+        // Pieces are as large as the offer has them.
+        let mut source = Source::new(SourceConfig { largest_piece: 0, ..SourceConfig::default() });
         let id = source.open(NOW, Transaction::new(Receivers::Count(1)));
         source.add(id, "r".into(), Offer::Bytes { length, piece }).unwrap();
         let consumer = Consumer::new(NOW, "r".into(), config);
@@ -104,7 +105,8 @@ impl Pair {
                 let Plan::Bytes { offset, length, state } = production.plan.clone() else { panic!() };
                 self.source.handle_produced(self.now, &production, length);
                 let mut bytes: Vec<u8> = (offset..offset + length).map(Self::byte).collect();
-                let digests = pull.digests.then(|| vec![digest_of(&bytes.clone().into())]);
+                let digests =
+                    pull.digests.map(|kind| Digests { kind, sums: vec![digest_of(kind, &bytes.clone().into())] });
                 if fate == Fate::Damages {
                     bytes[0] ^= 1;
                 }
@@ -248,7 +250,8 @@ fn reply(arrays: &[(&str, usize)], digests: bool) -> (Vec<Bytes>, Vec<Blob>) {
         })
         .collect();
     let state = Map::from([("start", 0_u64), ("count", arrays.len() as u64)]);
-    let digests = digests.then(|| blobs.iter().map(digest_of).collect());
+    let kind = DigestKind::Blake3;
+    let digests = digests.then(|| Digests { kind, sums: blobs.iter().map(|blob| digest_of(kind, blob)).collect() });
     let piece = Piece { state, data: Content::Items(blobs.clone()), digests, cancels: true };
     let encoded = Encoder::new().max_value_size(4096).unwrap().encode(&FromSource::Piece(piece).into_value()).unwrap();
     (encoded.into_segments(), blobs)
@@ -259,7 +262,7 @@ fn large_archives_never_are_in_memory() {
     let (segments, blobs) = reply(&[("T0", 100), ("T1", 50_000), ("T2", 5_000), ("T3", 80_000)], true);
     let whole = Bytes::from(segments.concat());
     for every in [1, 9, 1000, 1 << 20] {
-        let mut rising = RisingReply::new(40_000, 20_000, true);
+        let mut rising = RisingReply::new(40_000, 20_000, Some(DigestKind::Blake3));
         let (mut items, mut archives, mut elements) = (Vec::new(), Vec::new(), 0);
         let mut rest = whole.clone();
         while !rest.is_empty() {
@@ -277,7 +280,7 @@ fn large_archives_never_are_in_memory() {
         assert_eq!(elements, 130_000);
         let body = fedcell_fobs::decode(&rising.finish().unwrap()).unwrap();
         let FromSource::Piece(piece) = FromSource::parse(body).unwrap() else { panic!() };
-        let digests = piece.digests.unwrap();
+        let digests = piece.digests.unwrap().sums;
         for (at, blob) in piece.data.blobs().iter().enumerate() {
             match archives.iter().find(|(datum, _)| blob.to_bytes() == datum.as_slice()) {
                 Some((_, digest)) => assert_eq!((*digest, at % 2), (digests[at], 1)),
@@ -291,9 +294,9 @@ fn large_archives_never_are_in_memory() {
 fn replies_that_want_too_much_memory_are_refused() {
     let (segments, _) = reply(&[("T0", 30_000)], false);
     let push = |rising: &mut RisingReply| segments.iter().try_for_each(|it| rising.push(it.clone(), &mut drop));
-    let mut rising = RisingReply::new(40_000, 20_000, false);
+    let mut rising = RisingReply::new(40_000, 20_000, None);
     assert!(matches!(push(&mut rising), Err(RisingError::TooLarge { limit: 20_000, .. })));
-    let mut rising = RisingReply::new(20_000, 20_000, false);
+    let mut rising = RisingReply::new(20_000, 20_000, None);
     push(&mut rising).unwrap();
     rising.push(Bytes::from_static(&[100]), &mut drop).unwrap();
     assert_eq!(rising.finish(), Err(RisingError::CutOff));

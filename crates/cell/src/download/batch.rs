@@ -3,17 +3,24 @@
 use core::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::download::archive::Member;
-use fedcell_cell_proto::download::body::{Content, Digest, digest_of};
-use fedcell_cell_proto::download::source::Offer as Parts;
+use fedcell_cell_proto::download::body::{Content, Digest, Digests, digest_of};
+use fedcell_cell_proto::download::source::{Offer as Parts, Plan};
 use fedcell_fobs::array::Array;
 use fedcell_fobs::{Blob, Map, Text, Value};
+use fedcell_protocol_defs::fobs::Thresholds;
 
 use super::spill::SpilledArray;
+
+/// Bytes of an array on disk that are read at a time.
+pub(super) const DISK_PART: usize = 1 << 20;
+/// Bytes from which on the payload codec sets a byte string aside, behind the rest.
+const SET_ASIDE: u64 = Thresholds::MAX_VALUE_SIZE as u64;
 
 /// Makes the pieces of an object that only the application knows how to cut.
 pub trait Producer: Send + Sync + 'static {
@@ -59,7 +66,10 @@ pub(crate) struct Item {
     member: Member,
     place: Place,
     sum: OnceLock<u32>,
-    digest: OnceLock<Digest>,
+    sha256: OnceLock<Digest>,
+    blake3: OnceLock<Digest>,
+    /// Held by whoever makes the sums, so that they are made once.
+    making: Mutex<()>,
 }
 
 impl Item {
@@ -69,21 +79,98 @@ impl Item {
             Place::Disk(array) => array.layout(),
         };
         let member = Member::new(id.as_str(), layout);
-        Self { member, place, sum: OnceLock::new(), digest: OnceLock::new() }
+        let (sum, sha256, blake3, making) = Default::default();
+        Self { member, place, sum, sha256, blake3, making }
     }
 
-    /// The archive of the array. Sums are made once, whoever asks how often.
+    /// Bytes of its archive.
+    pub(super) fn archive_len(&self) -> u64 {
+        self.member.archive_len()
+    }
+
+    /// Where its elements are, if that is not memory.
+    pub(super) const fn on_disk(&self) -> Option<&SpilledArray> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Disk(array) => Some(array),
+        }
+    }
+
+    /// What stands before the elements in the archive, and what behind. May take long.
+    pub(super) fn around(&self) -> io::Result<(Bytes, Bytes)> {
+        Ok(self.member.around(self.sum()?))
+    }
+
+    const fn known(&self, kind: DigestKind) -> &OnceLock<Digest> {
+        match kind {
+            DigestKind::Blake3 => &self.blake3,
+            _ => &self.sha256,
+        }
+    }
+
+    /// Whether its sums have been made.
+    fn is_prepared(&self, kind: Option<DigestKind>) -> bool {
+        self.sum.get().is_some() && kind.is_none_or(|kind| self.known(kind).get().is_some())
+    }
+
+    /// The sum that stands in the archive. Made once, whoever asks how often.
+    fn sum(&self) -> io::Result<u32> {
+        if let Some(sum) = self.sum.get() {
+            return Ok(*sum);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sum) = self.sum.get() {
+            return Ok(*sum);
+        }
+        let mut sum = self.member.sum();
+        self.for_each(&mut |elements| sum.update(elements))?;
+        Ok(*self.sum.get_or_init(|| sum.sum()))
+    }
+
+    /// The digest of the archive. Made once, whoever asks how often.
+    pub(super) fn digest(&self, kind: DigestKind) -> io::Result<Digest> {
+        let (head, tail) = self.around()?;
+        let known = self.known(kind);
+        if let Some(digest) = known.get() {
+            return Ok(*digest);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known.get() {
+            return Ok(*digest);
+        }
+        let mut digest = ContentDigest::new(kind);
+        digest.update(&head);
+        self.for_each(&mut |elements| digest.update(elements))?;
+        digest.update(&tail);
+        Ok(*known.get_or_init(|| digest.finish()))
+    }
+
+    /// All elements in order, never more than a part of them in memory that was not there before.
+    fn for_each(&self, visit: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        match &self.place {
+            Place::Memory(array) => array.data().segments().iter().for_each(|segment| visit(segment)),
+            Place::Disk(array) => {
+                let mut part = vec![0; DISK_PART];
+                let mut offset = 0;
+                while offset < array.data_len() {
+                    let length = usize::try_from(array.data_len() - offset).unwrap_or(DISK_PART).min(DISK_PART);
+                    let part = part.get_mut(..length).unwrap_or_default();
+                    array.read_at(offset, part)?;
+                    visit(part);
+                    offset += length as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The archive of the array.
     fn archive(&self) -> io::Result<Blob> {
         let elements = match &self.place {
             Place::Memory(array) => array.data().clone(),
             Place::Disk(array) => array.read()?.into(),
         };
-        let sum = *self.sum.get_or_init(|| {
-            let mut sum = self.member.sum();
-            elements.segments().iter().for_each(|segment| sum.update(segment));
-            sum.sum()
-        });
-        let (head, tail) = self.member.around(sum);
+        let (head, tail) = self.around()?;
         let mut segments = Vec::with_capacity(elements.segments().len() + 2);
         segments.push(head);
         segments.extend_from_slice(elements.segments());
@@ -101,7 +188,7 @@ pub(crate) enum Batch {
 }
 
 /// A part that was made, with its digests if they are wanted.
-pub(crate) type Part = (Content, Option<Vec<Digest>>);
+pub(crate) type Part = (Content, Option<Digests>);
 
 impl Batch {
     /// How it is cut.
@@ -118,22 +205,57 @@ impl Batch {
     }
 
     /// Some arrays. May take long.
-    pub(crate) fn items(self: Arc<Self>, first: usize, count: usize, digests: bool) -> io::Result<Part> {
+    pub(crate) fn items(self: Arc<Self>, first: usize, count: usize, digests: Option<DigestKind>) -> io::Result<Part> {
         let Self::Arrays(items) = self.as_ref() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let mut archives = Vec::with_capacity(count);
-        let mut sums = digests.then(Vec::new);
+        let mut sums = digests.map(|kind| Digests { kind, sums: Vec::with_capacity(count) });
         for item in items.iter().skip(first).take(count) {
-            let archive = item.archive()?;
-            if let Some(sums) = &mut sums {
-                sums.push(*item.digest.get_or_init(|| digest_of(&archive)));
+            if let Some(Digests { kind, sums }) = &mut sums {
+                sums.push(item.digest(*kind)?);
             }
-            archives.push(archive);
+            archives.push(item.archive()?);
         }
         Ok((Content::Items(archives), sums))
     }
 
+    /// Makes the sums of arrays that follow, as many as have these bytes together: they will be asked for next. May take
+    /// long.
+    pub(super) fn prepare(&self, from: usize, bytes: u64, digests: Option<DigestKind>) -> io::Result<()> {
+        for item in self.following(from, bytes) {
+            match digests {
+                Some(kind) => drop(item.digest(kind)?),
+                None => drop(item.sum()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are arrays that follow, and their sums have not been made.
+    pub(super) fn is_worth_preparing(&self, from: usize, bytes: u64, digests: Option<DigestKind>) -> bool {
+        self.following(from, bytes).any(|item| !item.is_prepared(digests))
+    }
+
+    fn following(&self, from: usize, bytes: u64) -> impl Iterator<Item = &Item> {
+        let items = match self {
+            Self::Arrays(items) => items.get(from..).unwrap_or_default(),
+            _ => &[],
+        };
+        let mut before = 0;
+        items.iter().take_while(move |item| {
+            let is_one = before < bytes;
+            before += item.archive_len();
+            is_one
+        })
+    }
+
+    /// An array that is on disk and too large to be taken into memory for a piece, if that is the whole piece.
+    pub(super) fn large_on_disk(&self, first: usize, count: usize) -> Option<&Item> {
+        let Self::Arrays(items) = self else { return None };
+        items.get(first).filter(|item| count == 1 && item.on_disk().is_some() && item.archive_len() >= SET_ASIDE)
+    }
+
     /// A part of a long byte string. May take long.
-    pub(crate) fn bytes(self: Arc<Self>, offset: u64, length: u64, digests: bool) -> io::Result<Part> {
+    pub(crate) fn bytes(self: Arc<Self>, offset: u64, length: u64, digests: Option<DigestKind>) -> io::Result<Part> {
         let number = |number: u64| usize::try_from(number).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
         let blob = match self.as_ref() {
             Self::Bytes(blob) => {
@@ -151,13 +273,20 @@ impl Batch {
             }
             Self::Arrays(_) | Self::Other(_) => return Err(io::ErrorKind::InvalidInput.into()),
         };
-        let sums = digests.then(|| vec![digest_of(&blob)]);
+        let sums = digests.map(|kind| Digests { kind, sums: vec![digest_of(kind, &blob)] });
         Ok((Content::Bytes(blob), sums))
     }
 
     /// Whether making a part is a matter of memory only and of no time.
-    pub(crate) const fn is_quick(&self) -> bool {
-        matches!(self, Self::Bytes(_))
+    pub(crate) fn is_quick(&self, plan: &Plan, digests: Option<DigestKind>) -> bool {
+        match (self, plan) {
+            (Self::Bytes(_), _) => digests.is_none(),
+            (Self::Arrays(items), Plan::Items { first, count, .. }) => {
+                let mut items = items.iter().skip(*first).take(*count);
+                items.all(|item| item.on_disk().is_none() && item.is_prepared(digests))
+            }
+            _ => false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod batch;
 mod config;
 mod error;
 mod fetch;
+mod from_disk;
 mod offer;
 mod pieces;
 mod policy;

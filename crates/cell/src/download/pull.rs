@@ -5,6 +5,7 @@ use core::pin::Pin;
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use fedcell_auth::DigestKind;
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::download::body::{End, FromReceiver, FromSource};
 use fedcell_cell_proto::download::consumer::{
@@ -283,7 +284,7 @@ async fn ask(draft: RequestDraft) -> Result<Reply, Lost> {
 }
 
 /// Asks for a piece and lets large archives go to disk while they arrive.
-async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: bool) -> Result<Reply, Lost> {
+async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: Option<DigestKind>) -> Result<Reply, Lost> {
     let mut reader = draft.receive().await.map_err(|error| lost(&error))?;
     if let Some(lost) = refused(reader.return_code()) {
         return Err(lost);
@@ -308,7 +309,7 @@ async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: bool) -> Result<R
 }
 
 /// Takes chunks until there are no more.
-fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: bool) -> Result<Reply, Lost> {
+fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: Option<DigestKind>) -> Result<Reply, Lost> {
     use fedcell_cell_proto::download::archive::Part;
     use fedcell_cell_proto::download::rising::{Risen, RisingReply};
     let mut rising = RisingReply::new(disk.above, disk.above.max(COLLECTED) + COLLECTED, digests);
@@ -330,6 +331,7 @@ fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: bool) -> Resul
             }
             Risen::Archive { datum, digest, length } => {
                 let taken = current.take();
+                let digest = digests.zip(digest);
                 on_disk.extend(taken.map(|(item, array)| super::pieces::OnDisk { datum, item, array, digest, length }));
             }
             _ => {}

@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use fedcell_auth::DigestKind;
 use fedcell_cell_proto::download::body::{FromReceiver, FromSource, Piece, Pull};
 use fedcell_cell_proto::download::failure::SourceFailure;
 use fedcell_cell_proto::download::source::{Plan, Production, PullAnswer};
 use fedcell_cell_proto::request::Reply;
+use fedcell_cell_proto::stream::StreamHead;
+use fedcell_fobs::Map;
 use fedcell_protocol_defs::cell::ReturnCode;
 use fedcell_protocol_defs::download::{Channel, Topic};
 
 use super::batch::{Batch, Part, Produced};
+use super::from_disk;
 use super::service::Downloads;
 use crate::cell::Cell;
-use crate::handler::{HandlerError, Request, fobs_body};
+use crate::handler::{Answer, HandlerError, Request, fobs_body};
 
 /// Lets the cell serve what it offers, and hear of sources that are gone.
 pub(crate) fn answer(cell: &Cell) {
@@ -20,7 +24,7 @@ pub(crate) fn answer(cell: &Cell) {
     cell.handle(Channel::DOWNLOAD_SERVICE, Topic::SOURCE_FAILURE, source_failure);
 }
 
-async fn download(request: Request) -> Result<Reply, HandlerError> {
+async fn download(request: Request) -> Result<Answer, HandlerError> {
     let downloads = request.cell().downloads();
     let body = FromReceiver::parse(request.value()?);
     let body = body.map_err(|error| HandlerError::invalid_request(error.to_string()))?;
@@ -30,11 +34,11 @@ async fn download(request: Request) -> Result<Reply, HandlerError> {
         FromReceiver::Confirm(confirm) => {
             let is_accepted = shared.drive(|source, now| source.handle_confirm(now, request.origin(), &confirm));
             tracing::debug!(origin = %request.origin(), is_accepted, "a receiver confirms");
-            Ok(empty())
+            Ok(empty().into())
         }
         FromReceiver::Cancel { ref_id } => {
             shared.drive(|source, now| source.handle_cancel(now, request.origin(), &ref_id));
-            Ok(empty())
+            Ok(empty().into())
         }
         _ => Err(HandlerError::invalid_request("")),
     }
@@ -52,11 +56,11 @@ fn empty() -> Reply {
     Reply::ok(fedcell_cell_proto::request::Body::none())
 }
 
-fn reply(body: FromSource) -> Result<Reply, HandlerError> {
-    Ok(Reply::ok(fobs_body(&body.into_value())?))
+fn reply(body: FromSource) -> Result<Answer, HandlerError> {
+    Ok(fobs_body(&body.into_value())?.into())
 }
 
-async fn pulled(downloads: &Downloads, request: &Request, pull: Pull) -> Result<Reply, HandlerError> {
+async fn pulled(downloads: &Downloads, request: &Request, pull: Pull) -> Result<Answer, HandlerError> {
     let shared = downloads.shared();
     let nonce = shared.random();
     match shared.drive(|source, now| source.handle_pull(now, request.origin(), &pull, nonce)) {
@@ -65,10 +69,40 @@ async fn pulled(downloads: &Downloads, request: &Request, pull: Pull) -> Result<
         PullAnswer::Produce(production) => {
             let batch = shared.batch(production.transaction, &production.ref_id);
             let batch = batch.ok_or_else(|| HandlerError::invalid_request(""))?;
+            if let Plan::Items { first, count, state } = &production.plan
+                && let Some(head) = request.reply_to().of_stream()
+                && batch.large_on_disk(*first, *count).is_some()
+            {
+                let (first, state) = (*first, state.clone());
+                return from_disk(downloads, head, batch, &production, first, state, pull.digests).await;
+            }
             produce(downloads, batch, production, pull.digests).await
         }
         _ => Err(HandlerError::invalid_request("")),
     }
+}
+
+/// Sends an array that is on disk while it is read from there.
+async fn from_disk(
+    downloads: &Downloads,
+    request: &StreamHead,
+    batch: Arc<Batch>,
+    production: &Production,
+    at: usize,
+    state: Map,
+    digests: Option<DigestKind>,
+) -> Result<Answer, HandlerError> {
+    let made = tokio::task::spawn_blocking(move || {
+        let item = batch.large_on_disk(at, 1)?;
+        let elements = item.on_disk()?.clone();
+        Some(from_disk::around(item, state, digests).map(|around| (around, elements)))
+    });
+    let (around, elements) = made.await?.ok_or_else(|| HandlerError::invalid_request(""))??;
+    // The stream is the reply: whatever becomes of it, there is no other.
+    if let Err(error) = from_disk::send(downloads, request, production, around, &elements).await {
+        tracing::debug!(receiver = %production.receiver, ?error, "an array on disk was not sent");
+    }
+    Ok(Answer::Nothing)
 }
 
 /// Makes a part, off the threads that serve others if it may take time.
@@ -76,13 +110,16 @@ async fn produce(
     downloads: &Downloads,
     batch: Arc<Batch>,
     production: Production,
-    digests: bool,
-) -> Result<Reply, HandlerError> {
+    digests: Option<DigestKind>,
+) -> Result<Answer, HandlerError> {
     let shared = downloads.shared();
-    let is_quick = batch.is_quick() && !digests;
+    let is_quick = batch.is_quick(&production.plan, digests);
     let ((data, digests), state) = match production.plan.clone() {
         Plan::Items { first, count, state } => {
-            (run(is_quick, move || batch.items(first, count, digests)).await?, state)
+            let source = batch.clone();
+            let part = run(is_quick, move || source.items(first, count, digests)).await?;
+            prepare(batch, first + count, part.0.len() as u64, digests);
+            (part, state)
         }
         Plan::Bytes { offset, length, state } => {
             (run(is_quick, move || batch.bytes(offset, length, digests)).await?, state)
@@ -117,6 +154,17 @@ async fn produce(
     let bytes = data.len() as u64;
     shared.drive(|source, now| source.handle_produced(now, &production, bytes));
     reply(FromSource::Piece(Piece { state, data, digests, cancels: true }))
+}
+
+/// Makes the sums of what will be asked for next while this piece is on its way.
+fn prepare(batch: Arc<Batch>, from: usize, bytes: u64, digests: Option<DigestKind>) {
+    if batch.is_worth_preparing(from, bytes, digests) {
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = batch.prepare(from, bytes, digests) {
+                tracing::debug!(%error, "the next piece cannot be prepared");
+            }
+        }));
+    }
 }
 
 fn content(data: fedcell_fobs::Value) -> fedcell_cell_proto::download::body::Content {

@@ -106,7 +106,7 @@ impl Shared {
     }
 
     /// A fresh version 4 UUID.
-    pub(super) fn uuid(&self) -> Text {
+    pub(crate) fn uuid(&self) -> Text {
         let mut bytes = self.random();
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;

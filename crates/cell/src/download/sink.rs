@@ -16,6 +16,10 @@ use fedcell_fobs::{Blob, Text, Value};
 use super::pieces::Piece;
 use super::spill::{SpillFile, SpilledArray};
 
+/// Bytes from which on a chunk arrives in a buffer of its own size. Smaller ones are parts of buffers that may be twice as
+/// large: an array of such is worth one copy, so that a model does not take half as much memory again.
+const OWN_BUFFER: usize = 128 * 1024;
+
 /// Takes the pieces of one object, in order. Called on a thread that may block.
 pub(super) trait Sink: Send + 'static {
     fn piece(&mut self, piece: Piece) -> Result<(), Unusable>;
@@ -92,9 +96,9 @@ impl Sink for Arrays {
                         self.spilled.insert(id, on_disk);
                     }
                     _ => {
-                        // Chunks that arrived are parts of buffers that are up to twice as large. An array that will be
-                        // kept is worth one copy, piece by piece, so that a model does not take half as much again.
-                        array.make_contiguous();
+                        if array.data().len() / array.data().segments().len() < OWN_BUFFER {
+                            array.make_contiguous();
+                        }
                         self.memory.insert(id, array);
                     }
                 }

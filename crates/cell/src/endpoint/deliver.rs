@@ -2,6 +2,7 @@
 
 use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
@@ -190,6 +191,7 @@ impl Endpoint {
             return None;
         };
         let started = Instant::now();
+        let replying = Replying::begin(&self, &reply_to);
         let request = Request::new(message, reply_to.clone(), Cell::of(self.clone()));
         let Some(mut future) = guarded(|| handler.call(request)) else {
             self.conclude(&reply_to, None, started.elapsed());
@@ -202,6 +204,7 @@ impl Endpoint {
         Some(Box::pin(async move {
             let answer = poll_fn(|context| poll_guarded(&mut future, context)).await;
             self.conclude(&reply_to, answer, started.elapsed());
+            drop(replying);
         }))
     }
 
@@ -259,6 +262,26 @@ impl Endpoint {
                 .map_err(|error| RequestError::Stream { target: head.origin().to_owned(), error }),
             (None, None) => Ok(()),
         })
+    }
+}
+
+/// Stands for a handler that will answer with a stream, so that the cell does not end before.
+struct Replying(Endpoint);
+
+impl Replying {
+    fn begin(endpoint: &Endpoint, reply_to: &ReplyTo) -> Option<Self> {
+        (reply_to.is_streamed() && reply_to.is_expected()).then(|| {
+            endpoint.inner.replying.fetch_add(1, Ordering::AcqRel);
+            Self(endpoint.clone())
+        })
+    }
+}
+
+impl Drop for Replying {
+    fn drop(&mut self) {
+        if self.0.inner.replying.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.note_change();
+        }
     }
 }
 

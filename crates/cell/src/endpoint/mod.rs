@@ -19,7 +19,7 @@ mod state;
 mod waiters;
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -75,6 +75,8 @@ struct Inner {
     changed: Notify,
     events: broadcast::Sender<CellEvent>,
     connections: AtomicU64,
+    /// Handlers that will answer with a stream.
+    replying: AtomicUsize,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -105,6 +107,7 @@ impl Endpoint {
             changed: Notify::new(),
             events,
             connections: AtomicU64::new(1),
+            replying: AtomicUsize::new(0),
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
             limits,
@@ -298,7 +301,10 @@ impl Endpoint {
 
     /// Waits until no stream of this cell is on its way out, apart from replies.
     pub(crate) async fn streams_sent(&self) {
-        self.until(|endpoint| !endpoint.lock().desk.is_sending()).await;
+        self.until(|endpoint| {
+            endpoint.inner.replying.load(Ordering::Acquire) == 0 && !endpoint.lock().desk.is_sending()
+        })
+        .await;
     }
 
     /// Looks at the streams.

@@ -61,11 +61,13 @@ enum Incoming {
     Nobody,
 }
 
-/// Who waits for the end of an outgoing stream. Of replies nobody does.
+/// Who waits for the end of an outgoing stream.
 enum Outgoing {
     Writer(Arc<Outlet>),
     Call(RequestId),
     Fire(FireSender),
+    /// Nobody, unless the cell is to end.
+    Reply,
 }
 
 /// The streams of one cell.
@@ -213,7 +215,9 @@ impl Desk {
     /// Answers a request that came as a stream. Nothing is sent if no reply is expected.
     pub(crate) fn reply(&mut self, now: UnixTime, head: &StreamHead, reply: Reply) -> Result<(), StreamError> {
         let Some((target, stream, payload)) = call::reply_stream(head, reply) else { return Ok(()) };
-        self.streams.send_whole(now, &target, stream, &payload).map(drop)
+        let id = self.streams.send_whole(now, &target, stream, &payload)?;
+        self.outgoing.insert(id, Outgoing::Reply);
+        Ok(())
     }
 
     /// The reader of a stream has taken so much of it.
@@ -300,13 +304,15 @@ impl Desk {
                     Some(Outgoing::Writer(outlet)) => self.effects.wakers.extend(outlet.end(Ok(bytes))),
                     Some(Outgoing::Call(id)) => self.calls.sent(now, &id),
                     Some(Outgoing::Fire(sender)) => self.effects.fired.push((sender, Ok(bytes))),
-                    None => {}
+                    Some(Outgoing::Reply) | None => {}
                 },
                 StreamEvent::Failed { stream, error, .. } => match self.take_outgoing(stream) {
                     Some(Outgoing::Writer(outlet)) => self.effects.wakers.extend(outlet.end(Err(error))),
                     Some(Outgoing::Call(id)) => self.break_call(now, &id, error),
                     Some(Outgoing::Fire(sender)) => self.effects.fired.push((sender, Err(error))),
-                    None => tracing::debug!(stream = stream.number(), %error, "a reply could not be sent"),
+                    Some(Outgoing::Reply) | None => {
+                        tracing::debug!(stream = stream.number(), %error, "a reply could not be sent");
+                    }
                 },
                 StreamEvent::FailedLate { stream, request, error } => match request {
                     Some(id) => self.break_call(now, &id, error),

@@ -91,20 +91,7 @@ impl StreamDraft {
     ///
     /// [`RequestError`] if the target is no address or too many streams are open.
     pub fn open(self) -> Result<StreamWriter, RequestError> {
-        let (target, stream) = (self.target?, self.stream);
-        let (opened, _) = self.endpoint.drive(|core, now| core.desk.open(now, &target, stream));
-        match opened {
-            Ok((id, outlet)) => Ok(StreamWriter {
-                endpoint: self.endpoint,
-                target,
-                id,
-                outlet,
-                buffer: BytesMut::new(),
-                given: 0,
-                stage: Stage::Open,
-            }),
-            Err(error) => Err(RequestError::Stream { target, error }),
-        }
+        StreamWriter::open(self.endpoint, self.target?, self.stream)
     }
 }
 
@@ -152,6 +139,15 @@ pub struct StreamWriter {
 }
 
 impl StreamWriter {
+    pub(crate) fn open(endpoint: Endpoint, target: FqcnBuf, stream: OpenStream) -> Result<Self, RequestError> {
+        let (opened, _) = endpoint.drive(|core, now| core.desk.open(now, &target, stream));
+        let (id, outlet) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Err(RequestError::Stream { target, error }),
+        };
+        Ok(Self { endpoint, target, id, outlet, buffer: BytesMut::new(), given: 0, stage: Stage::Open })
+    }
+
     /// Where the stream goes.
     #[must_use]
     pub const fn target(&self) -> &FqcnBuf {

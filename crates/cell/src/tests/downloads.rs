@@ -321,3 +321,20 @@ async fn a_source_that_is_gone_ends_its_downloads() {
     assert!(matches!(&again, Err(FetchError::Failed { reason, .. }) if *reason == "killed"), "{again:?}");
     drop(gate);
 }
+
+#[tokio::test]
+async fn patience_may_be_endless() {
+    let (server, site) = pair().await;
+    let mut terms = server.downloads().terms(Receivers::named([address("site-1")]));
+    terms.timeout = Duration::MAX;
+    (terms.acquire_timeout, terms.idle_timeout) = (Some(Duration::MAX), Some(Duration::MAX));
+    let value = model(&[100_000, 3]);
+    let (body, offer) = server.downloads().offer_value(&value, terms).unwrap();
+    let received = fedcell_fobs::decode(&body.payload().segments().cloned().collect::<Vec<_>>()).unwrap();
+    let mut config = DownloadConfig::default().consumer;
+    (config.request_timeout, config.patience) = (Duration::MAX, Duration::MAX);
+    (config.backoff, config.max_backoff) = (Duration::MAX, Duration::MAX);
+    let fetched = timeout(PATIENCE, site.downloads().fetch_value(received).config(config).into_future()).await;
+    assert_eq!(fetched.unwrap().unwrap(), value);
+    assert_eq!(outcome(&offer.unwrap()).await.verdict, Verdict::Completed);
+}

@@ -7,6 +7,7 @@ mod exchange;
 mod files;
 mod floods;
 mod hostile;
+mod objects;
 mod protected;
 mod streams;
 mod tree;

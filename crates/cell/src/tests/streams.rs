@@ -489,3 +489,30 @@ async fn a_shutdown_waits_for_streams_that_leave() {
     let error = site.request("server", "test", "echo").send().await.unwrap_err();
     assert_eq!(error.return_code(), ReturnCode::COMM_ERROR);
 }
+
+#[tokio::test]
+async fn a_shutdown_waits_for_replies_that_handlers_are_making_and_that_leave() {
+    // Many windows of bytes: without acknowledgements the reply would get nowhere.
+    let mut limits = Limits::default();
+    (limits.streams.chunk_size, limits.streams.window) = (64 << 10, 256 << 10);
+    let (server, site) = pair_with(limits).await;
+    let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (starting, waiting) = (started.clone(), gate.clone());
+    server.handle("test", "large", move |_: Request| {
+        let (started, gate) = (starting.clone(), waiting.clone());
+        async move {
+            started.notify_one();
+            gate.notified().await;
+            Body::bytes(pattern(10 * MIB))
+        }
+    });
+    let asking = tokio::spawn(site.request("server", "test", "large").send());
+    started.notified().await;
+    let ending = server.clone();
+    let ended = tokio::spawn(async move { ending.shutdown().await });
+    tokio::task::yield_now().await;
+    gate.notify_one();
+    let reply = timeout(PATIENCE, asking).await.unwrap().unwrap().unwrap();
+    assert!(reply.bytes() == pattern(10 * MIB));
+    timeout(PATIENCE, ended).await.unwrap().unwrap();
+}

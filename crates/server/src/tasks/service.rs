@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use fedcell_cell::{Cell, HandlerError, Request};
-use fedcell_cell_proto::request::Reply;
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::{AuxTopic, ServerCommand, ShareableCode, ShareableHeader};
@@ -71,7 +70,7 @@ where
         cell: &Cell,
         channel: Channel<'static>,
         topic: &'static str,
-        answer: fn(&Self, &str, Value) -> Result<Reply, HandlerError>,
+        answer: fn(&Self, &str, Value) -> Result<Value, HandlerError>,
     ) {
         let service = self.clone();
         cell.handle(channel, topic, move |request: Request| {
@@ -81,7 +80,9 @@ where
                 let body = request.fetch().await?;
                 // A controller may write to disk.
                 let answered = tokio::task::spawn_blocking(move || answer(&service, &site, body)).await;
-                answered.unwrap_or_else(|_| Err(HandlerError::service_unavailable("the workflow has ended")))
+                let ended = |_| Err(HandlerError::service_unavailable("the workflow has ended"));
+                // The arrays of a task stay here until the site has fetched them.
+                Ok::<_, HandlerError>(request.body_of(&answered.unwrap_or_else(ended)?)?)
             }
         });
     }
@@ -178,11 +179,11 @@ where
         }
     }
 
-    fn answer_get_task(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
+    fn answer_get_task(&self, site: &str, body: Value) -> Result<Value, HandlerError> {
         wording::shareable(body)?;
         let step = self.with(|controller, now| controller.task_for(site, now)).map_err(|error| unavailable(&error))?;
         let job = self.inner.job.as_str();
-        wording::reply(&match step {
+        Ok(match step {
             Step::Task(task) => wording::task(job, task),
             Step::Wait(after) => wording::try_again(job, after),
             Step::End => wording::end_run(job),
@@ -190,27 +191,27 @@ where
     }
 
     /// A result is answered when it is on disk, counted or not: the site may forget it.
-    fn answer_submit(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
+    fn answer_submit(&self, site: &str, body: Value) -> Result<Value, HandlerError> {
         let result = wording::shareable(body)?;
         let receipt =
             self.with(|controller, now| controller.result(site, result, now)).map_err(|error| unavailable(&error))?;
         tracing::debug!(site, ?receipt, "a result");
-        wording::reply(&Value::from(""))
+        Ok(Value::from(""))
     }
 
-    fn answer_ready(&self, _: &str, _: Value) -> Result<Reply, HandlerError> {
-        wording::reply(&wording::aux(&self.inner.job, ShareableCode::OK))
+    fn answer_ready(&self, _: &str, _: Value) -> Result<Value, HandlerError> {
+        Ok(wording::aux(&self.inner.job, ShareableCode::OK))
     }
 
     /// Whether the result of a task is still wanted. The result of one that is not is taken all the same, and not
     /// counted; saying so here spares the site sending it.
-    fn answer_task_check(&self, site: &str, body: Value) -> Result<Reply, HandlerError> {
+    fn answer_task_check(&self, site: &str, body: Value) -> Result<Value, HandlerError> {
         let asked = wording::shareable(body)?;
         let id = asked.header(ShareableHeader::TASK_ID.as_str()).and_then(Value::as_str).unwrap_or_default();
         let step = self.with(|controller, now| controller.task_for(site, now)).map_err(|error| unavailable(&error))?;
         let is_wanted = matches!(&step, Step::Task(task) if task.id == id);
         let code = if is_wanted { ShareableCode::OK } else { ShareableCode::TASK_UNKNOWN };
-        wording::reply(&wording::aux(&self.inner.job, code))
+        Ok(wording::aux(&self.inner.job, code))
     }
 }
 

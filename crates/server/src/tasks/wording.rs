@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use fedcell_cell::{HandlerError, Request, fobs_body};
-use fedcell_cell_proto::request::{Body, Reply};
+use fedcell_cell::{HandlerError, Request};
 use fedcell_fobs::Value;
 use fedcell_fobs::typed::{FlContext, FobsType as _, Shareable};
 use fedcell_protocol_defs::address::ReservedSegment;
@@ -72,10 +71,4 @@ pub(super) fn aux(job: &str, code: ShareableCode<'_>) -> Value {
     let mut answer = Shareable::reply(code);
     answer.set_peer_context(context(job));
     answer.into_value()
-}
-
-/// A reply with this object.
-pub(super) fn reply(value: &Value) -> Result<Reply, HandlerError> {
-    let body: Body = fobs_body(value)?;
-    Ok(Reply::ok(body))
 }

@@ -7,6 +7,7 @@
 
 mod network;
 mod node;
+mod objects;
 mod plan;
 mod rows;
 

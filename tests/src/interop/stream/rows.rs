@@ -5,6 +5,7 @@ use fedcell_protocol_defs::cell::ReturnCode;
 use serde_json::{Value, json};
 
 use super::network::Network;
+use super::objects;
 use super::plan::{HUGE, Link, Plan, SMALL};
 use crate::interop::cell::process::Maker;
 
@@ -101,6 +102,9 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
             rows.push(row(format!("{word} are downloaded, {way}"), move |net| downloads(net, kind, from, to)));
         }
         rows.push(row(format!("a reference that nobody knows, {way}"), move |net| unknown_reference(net, from, to)));
+        for case in objects::CASES {
+            rows.push(row(format!("a stream of {}, {way}", case.name), move |net| objects::show(net, case, from, to)));
+        }
     }
     rows.push(row("32 requests at once in both directions", many));
     rows.push(row("eight blobs at once in both directions, small requests between", crowd));
@@ -370,7 +374,7 @@ fn shuffled(net: &mut Network<'_>) -> Result<()> {
     Ok(())
 }
 
-fn merge(into: &mut Value, more: &Value) {
+pub(super) fn merge(into: &mut Value, more: &Value) {
     if let (Value::Object(into), Value::Object(more)) = (into, more) {
         into.extend(more.clone());
     }

@@ -25,6 +25,8 @@ pub struct SourceConfig {
     pub finished: usize,
     /// Receivers of one transaction. Default 4096; others are told that there is no such object.
     pub receivers: usize,
+    /// Most bytes of a piece that a receiver may ask for, if it likes larger ones than the offer has. Default 8 MiB.
+    pub largest_piece: u64,
 }
 
 impl Default for SourceConfig {
@@ -35,6 +37,7 @@ impl Default for SourceConfig {
             objects: 65_536,
             finished: 65_536,
             receivers: 4096,
+            largest_piece: 8 << 20,
         }
     }
 }
@@ -254,7 +257,8 @@ impl Source {
         open.active = now;
         open.seen.insert(receiver.clone(), now);
         let Some(object) = open.objects.get(at) else { return PullAnswer::Unknown };
-        let plan = object.offer.plan(pull.state.as_ref());
+        let wanted = pull.piece.unwrap_or_default().min(self.config.largest_piece);
+        let plan = object.offer.plan(pull.state.as_ref(), wanted);
         let confirms = pull.confirms && self.config.confirmations;
         let is_complete = match plan {
             Plan::Complete => true,

@@ -38,12 +38,13 @@ impl Offer {
         Self::Bytes { length, piece: Defaults::FILE_CHUNK_SIZE as u64 }
     }
 
-    /// The part that follows a state; none stands for the beginning.
+    /// The part that follows a state; none stands for the beginning. `wanted` is how many bytes a piece should have at
+    /// least, if the receiver likes larger pieces than the offer has.
     #[must_use]
-    pub fn plan(&self, state: Option<&Map>) -> Plan {
+    pub fn plan(&self, state: Option<&Map>, wanted: u64) -> Plan {
         match self {
-            Self::Items { lengths, piece } => items(lengths, *piece, state),
-            Self::Bytes { length, piece } => bytes(*length, *piece, state),
+            Self::Items { lengths, piece } => items(lengths, wanted.max(*piece), state),
+            Self::Bytes { length, piece } => bytes(*length, wanted.max(*piece), state),
             Self::Other => Plan::Ask { state: state.cloned() },
         }
     }

@@ -22,7 +22,7 @@ fn cell(name: &str) -> FqcnBuf {
 
 fn pull(ref_id: &str, state: Option<(u64, u64)>) -> Pull {
     let state = state.map(|(start, count)| Map::from([("start", start), ("count", count)]));
-    Pull { ref_id: ref_id.into(), state, confirms: true, digests: false }
+    Pull { ref_id: ref_id.into(), state, confirms: true, digests: None, piece: None }
 }
 
 /// A value of the payload codec for a JSON value of the vectors.
@@ -138,7 +138,7 @@ fn pieces_are_cut_as_the_reference_cuts_them() {
         let mut state = None;
         for request in case["requests"].as_array().unwrap() {
             requests += 1;
-            match offer.plan(state.as_ref()) {
+            match offer.plan(state.as_ref(), 0) {
                 Plan::Complete => assert_eq!(request["status"], "eof"),
                 Plan::Items { count, state: next, .. } => {
                     assert_eq!(Some(count as u64), request["items"].as_u64());
@@ -155,7 +155,7 @@ fn pieces_are_cut_as_the_reference_cuts_them() {
 #[track_caller]
 fn check_plan(offer: &Offer, state: &[(&str, i64)], expected: &str) {
     let state: Map = state.iter().map(|&(key, number)| (key, number)).collect();
-    let found = match offer.plan(Some(&state)) {
+    let found = match offer.plan(Some(&state), 0) {
         Plan::Bytes { offset, length, .. } => format!("{length} at {offset}"),
         Plan::Items { first, count, .. } => format!("{count} from {first}"),
         other => format!("{other:?}"),

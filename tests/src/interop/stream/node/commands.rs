@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use super::content;
 use super::downloads::Store;
+use super::objects::Objects;
 use crate::interop::cell::node::{Node as CellNode, to_fobs};
 
 /// Bytes of an array from which on it goes to the disk, where the disk is wanted.
@@ -34,12 +35,14 @@ pub(super) struct Node {
     taken: Arc<Mutex<Taken>>,
     bell: Arc<Notify>,
     downloads: Store,
+    objects: Objects,
 }
 
 impl Node {
     pub(super) fn new(cell: Cell, base: CellNode, scratch: Option<&str>) -> Result<Self> {
         let downloads = Store::new(cell.clone(), scratch)?;
-        Ok(Self { cell, base, taken: Arc::default(), bell: Arc::default(), downloads })
+        let objects = Objects::new(&cell);
+        Ok(Self { cell, base, taken: Arc::default(), bell: Arc::default(), downloads, objects })
     }
 
     /// Does what a command says; the result is the line to answer with.
@@ -54,6 +57,9 @@ impl Node {
             "offer" => self.downloads.offer(&command),
             "outcome" => self.downloads.outcome(&command).await,
             "fetch" => self.downloads.fetch(&command).await,
+            "consume_objects" => self.objects.consume(&command),
+            "send_objects" => self.objects.send(&command).await,
+            "objects_taken" => self.objects.taken(&command).await,
             "inspect" => self.inspect(),
             _ => return self.base.serve(command).await,
         };
@@ -286,7 +292,7 @@ pub(super) fn chain(error: &dyn core::error::Error) -> String {
     text
 }
 
-fn route(command: &Value) -> Result<(&str, &str)> {
+pub(super) fn route(command: &Value) -> Result<(&str, &str)> {
     Ok((text(command, "channel")?, text(command, "topic")?))
 }
 

@@ -4,6 +4,7 @@
 mod commands;
 mod content;
 mod downloads;
+mod objects;
 
 use core::time::Duration;
 use std::process::ExitCode;
