@@ -49,11 +49,14 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     if plan.scale == HUGE {
         // Least memory first: a process keeps the peak of what it has done.
         return vec![
+            row("one array of 1 GiB, there and back over the disk: at most 200 MiB", |net| {
+                memory(net, "spill", (1, MODEL / 2), 200 << 20)
+            }),
             row("200 arrays, 2 GiB, there and back over the disk: at most 300 MiB", |net| {
-                memory(net, "spill", 300 << 20)
+                memory(net, "spill", (ARRAYS, MODEL), 300 << 20)
             }),
             row("200 arrays, 2 GiB, there and back: at most 1.2 times their size", |net| {
-                memory(net, "echo", MODEL + MODEL / 5)
+                memory(net, "echo", (ARRAYS, MODEL), MODEL + MODEL / 5)
             }),
         ];
     }
@@ -219,13 +222,13 @@ fn models(net: &mut Network<'_>, from: usize, to: usize) -> Result<()> {
     Ok(())
 }
 
-/// A model goes from the server to the leaf and back, each end fetching it from the other; the leaf's process has no more
-/// than so much in memory at any moment.
-fn memory(net: &mut Network<'_>, kind: &str, most: u64) -> Result<()> {
+/// A model of so many arrays and bytes goes from the server to the leaf and back, each end fetching it from the other; the
+/// leaf's process has no more than so much in memory at any moment.
+fn memory(net: &mut Network<'_>, kind: &str, (count, bytes): (u64, u64), most: u64) -> Result<()> {
     let topic = net.topic("model");
     let leaf = net.leaf();
     net.call(leaf, "answer", json!({"channel": CHANNEL, "topic": topic, "kind": kind}))?;
-    let mut payload = arrays(ARRAYS, MODEL / ARRAYS / 4, "<f4");
+    let mut payload = arrays(count, bytes / count / 4, "<f4");
     payload["shareable"] = json!(true);
     echo(net, 0, leaf, &topic, &payload, &json!({"timeout": LARGE_LIMIT}))?;
     let held = net.call(leaf, "inspect", json!({}))?;
