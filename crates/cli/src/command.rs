@@ -1,6 +1,10 @@
 //! The command line as a whole.
 
-use clap::{Arg, ArgAction, Command};
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::{cell, demo, doctor, exit, learn, net, provision, role, send};
 
@@ -36,6 +40,48 @@ pub(crate) fn fedcell() -> Command {
             role::site::command(),
             learn::command(),
         ])
+}
+
+/// What is wrong with a command line, in one line; none if help or the version was asked for.
+pub(crate) fn in_one_line(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> Option<String> {
+    let help = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    if help.contains(&error.kind()) {
+        return None;
+    }
+    let text = error.render().to_string();
+    let of_usage = |line: &&str| !line.starts_with("Usage: ") && !line.starts_with("For more information");
+    let words = text.lines().take_while(of_usage).map(str::trim).filter(|line| !line.is_empty());
+    let words = words.collect::<Vec<_>>().join(" ");
+    let problem = words.strip_prefix("error: ").unwrap_or(&words);
+    Some(format!("{problem}; see `{} --help`", asked(arguments)))
+}
+
+/// The command that the arguments name, as it is typed.
+fn asked(arguments: impl Iterator<Item = OsString>) -> String {
+    let mut command = fedcell();
+    let mut typed = command.get_name().to_owned();
+    for argument in arguments.filter(|argument| !argument.as_encoded_bytes().starts_with(b"-")) {
+        let Some(below) = command.find_subcommand(&argument).cloned() else { break };
+        typed = format!("{typed} {}", below.get_name());
+        command = below;
+    }
+    typed
+}
+
+/// What of the log is shown on standard error.
+pub(crate) fn log_filter(matches: &ArgMatches) -> Targets {
+    let level = match matches.get_count(VERBOSE) {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let filter = Targets::new().with_default(level);
+    // These print each reason why there is no connection as an event, or as their failure.
+    let reports_itself = [role::site::NAME, role::relay::NAME, doctor::NAME, net::NAME, send::NAME];
+    if level == LevelFilter::WARN && matches.subcommand_name().is_some_and(|name| reports_itself.contains(&name)) {
+        return filter.with_target("fedcell_cell::connector", LevelFilter::ERROR);
+    }
+    filter
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fedcell_cell::download::FetchError;
 use fedcell_cell::stream::FileError;
 use fedcell_cell::{RequestError, StartError};
+use fedcell_client::communicator::RegisterError;
 use fedcell_protocol_defs::cell::ReturnCode;
 
 /// What the help says about exit codes.
@@ -17,7 +18,7 @@ Exit codes:
   3  the configuration cannot be used: a name, a URL, a port, a certificate
   4  there is no connection, or no way to the target
   5  no reply within the timeout
-  6  the target answered with an error";
+  6  the target refused, or answered with an error";
 
 /// Which exit code a failure has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,17 @@ impl From<RequestError> for Failure {
             RequestError::Answered { .. } if !is_lost => Kind::Answered,
             other if other.return_code() == ReturnCode::TIMEOUT => Kind::Timeout,
             _ => Kind::Network,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<RegisterError> for Failure {
+    fn from(error: RegisterError) -> Self {
+        let kind = match &error {
+            RegisterError::Unreachable { .. } | RegisterError::Request(_) => Kind::Network,
+            RegisterError::NoCell { .. } | RegisterError::Aborted | RegisterError::Signing(_) => Kind::Local,
+            _ => Kind::Answered,
         };
         Self::new(kind, error)
     }

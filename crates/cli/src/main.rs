@@ -22,19 +22,26 @@ mod value;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 
 #[expect(clippy::print_stderr, reason = "the one place where a failure is told to the user")]
 fn main() -> ExitCode {
-    let matches = command::fedcell().get_matches();
-    let level = match matches.get_count(command::VERBOSE) {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
+    let matches = match command::fedcell().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => match command::in_one_line(&error, std::env::args_os().skip(1)) {
+            Some(line) => {
+                eprintln!("fedcell: {line}");
+                return Failure::text(Kind::Usage, line).code();
+            }
+            None => error.exit(),
+        },
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_max_level(level).init();
+    let log = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    registry().with(log.with_filter(command::log_filter(&matches))).init();
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

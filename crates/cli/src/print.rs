@@ -32,7 +32,8 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 /// As [`json`].
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::local)
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|error| Failure::local(error).context("standard output cannot be written"))
 }
 
 /// Lays out rows in columns, with their titles if there are any.

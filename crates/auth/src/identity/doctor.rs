@@ -214,7 +214,8 @@ impl Findings {
             Problem::NotRsa => "have the project provision this party with an RSA key",
             _ => "take the file from the provisioned kit",
         };
-        self.add(Severity::Error, error.file(), error.field(), error.problem().to_string(), remedy);
+        let cause = core::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.add(Severity::Error, error.file(), error.field(), format!("{}{cause}", error.problem()), remedy);
     }
 
     fn take<T>(&mut self, file: &KitFile, parse: impl FnOnce(&str, &[u8]) -> Result<T, IdentityError>) -> Option<T> {
@@ -292,6 +293,30 @@ impl Findings {
                 Field::PublicKey,
                 "is not an RSA key of 2048 to 8192 bits",
                 "have the project provision this party with an RSA key",
+            ),
+            Err(ChainProblem::Path(_)) if now > chain.leaf().not_after() => self.fail(
+                leaf,
+                Field::Certificate,
+                &format!("has expired on {}", chain.leaf().not_after().date()),
+                "check the clock of this machine, then have the project provision this party again",
+            ),
+            Err(ChainProblem::Path(_)) if now < chain.leaf().not_before() => self.fail(
+                leaf,
+                Field::Certificate,
+                &format!("is not valid before {}", chain.leaf().not_before().date()),
+                "check the clock of this machine",
+            ),
+            Err(ChainProblem::Path(webpki::Error::RequiredEkuNotFoundContext(_))) => self.fail(
+                leaf,
+                Field::ExtendedKeyUsage,
+                "does not allow this party's role",
+                "have the project provision this party with a certificate for its role",
+            ),
+            Err(ChainProblem::Path(webpki::Error::UnknownIssuer)) => self.fail(
+                leaf,
+                Field::Certificate,
+                &format!("is of another authority than {}", authority.name),
+                "take both files from one and the same kit",
             ),
             Err(problem @ (ChainProblem::Path(_) | ChainProblem::IntermediateNotAuthority)) => self.fail(
                 leaf,

@@ -195,10 +195,33 @@ fn files(startup: &Startup) -> Vec<Check> {
             remedy: Some("provision with mtls unless something else protects them".to_owned()),
         });
     }
-    let Ok(now) = now() else {
-        checks.push(Check::error("config", "the clock of this machine stands before 1970", "set it"));
-        return checks;
-    };
+    match pairs(startup) {
+        Ok(pairs) => pairs.into_iter().for_each(|(report, file)| certificates(report, &file, &mut checks)),
+        Err(_) => checks.push(Check::error("config", "the clock of this machine stands before 1970", "set it")),
+    }
+    checks
+}
+
+/// Whether a participant can join with the certificates of its kit.
+///
+/// # Errors
+///
+/// [`Failure`] with the worst of what keeps it from that.
+pub(crate) fn usable(startup: &Startup) -> Result<(), Failure> {
+    for (report, _) in pairs(startup)? {
+        for finding in report.findings {
+            match finding.severity {
+                Severity::Error => return Err(Failure::text(Kind::Configuration, finding)),
+                _ => tracing::info!(%finding, "the kit should be looked at"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is to be said of each certificate of a kit, and its file.
+fn pairs(startup: &Startup) -> Result<Vec<(KitReport, String)>, Failure> {
+    let now = now()?;
     let (listening, dialling) = ((KitRole::Server, FileName::SERVER_CERT), (KitRole::Client, FileName::CLIENT_CERT));
     let pairs = match startup.role {
         Role::Server => vec![listening],
@@ -208,11 +231,11 @@ fn files(startup: &Startup) -> Vec<Check> {
         Role::Relay => vec![dialling],
     };
     let common_name = startup.name.as_deref().and_then(|name| CommonName::parse(name).ok());
-    for (role, file) in pairs {
+    let report = |(role, file): (KitRole, FileName<'static>)| {
         let report = Kit::read(&startup.folder, role).examine(role, common_name.as_ref(), now);
-        certificates(report, &startup.folder.join(file.as_str()).display().to_string(), &mut checks);
-    }
-    checks
+        (report, startup.folder.join(file.as_str()).display().to_string())
+    };
+    Ok(pairs.into_iter().map(report).collect())
 }
 
 fn certificates(report: KitReport, file: &str, checks: &mut Vec<Check>) {

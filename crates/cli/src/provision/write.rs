@@ -39,9 +39,10 @@ pub(crate) fn write(output: &Path, project: &str, authority: &Authority, kits: &
     }
     fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
     let staging = output.join(format!(".{project}.unfinished-{}", std::process::id()));
-    folder(&staging)?;
+    let new = New { staging: &staging, target: &target };
+    new.folder(Path::new(""))?;
     let mut unfinished = Unfinished(Some(&staging));
-    fill(&staging, authority, kits)?;
+    new.fill(authority, kits)?;
     // Only an empty folder could be replaced by this, and nobody's work is in one.
     fs::rename(&staging, &target)
         .with_context(|| format!("cannot rename {} to {}", staging.display(), target.display()))?;
@@ -49,46 +50,56 @@ pub(crate) fn write(output: &Path, project: &str, authority: &Authority, kits: &
     Ok(target.join(KITS))
 }
 
-fn fill(staging: &Path, authority: &Authority, kits: &[Kit]) -> Result<()> {
-    let all = staging.join(KITS);
-    folder(&all)?;
-    for kit in kits {
-        let own = all.join(&kit.name);
-        folder(&own)?;
-        for part in [KitFolder::STARTUP.as_str(), KitFolder::LOCAL.as_str(), "transfer"] {
-            folder(&own.join(part))?;
-        }
-        for part in &kit.files {
-            let folder = part.folder.map_or_else(|| own.clone(), |folder| own.join(folder.as_str()));
-            file(&folder.join(part.name), &part.bytes, part.access)?;
-        }
-    }
-    let state = staging.join("state");
-    folder(&state)?;
-    // What the reference keeps to add participants later.
-    let mut certificates = Map::new();
-    certificates.insert("root_cert".to_owned(), json!(authority.own.certificate));
-    certificates.insert("root_pri_key".to_owned(), json!(authority.own.key));
-    for kit in kits {
-        certificates.insert(kit.name.clone(), json!({"cert": kit.pair.certificate, "pri_key": kit.pair.key}));
-    }
-    file(&state.join("cert.json"), json!(certificates).to_string().as_bytes(), Access::Secret)
+/// A folder under the name that it has until it is complete.
+struct New<'a> {
+    staging: &'a Path,
+    /// Where it will be: what errors call it.
+    target: &'a Path,
 }
 
-fn folder(path: &Path) -> Result<()> {
-    DirBuilder::new().mode(0o755).create(path).with_context(|| format!("cannot make {}", path.display()))
-}
+impl New<'_> {
+    fn fill(&self, authority: &Authority, kits: &[Kit]) -> Result<()> {
+        let all = Path::new(KITS);
+        self.folder(all)?;
+        for kit in kits {
+            let own = all.join(&kit.name);
+            self.folder(&own)?;
+            for part in [KitFolder::STARTUP.as_str(), KitFolder::LOCAL.as_str(), "transfer"] {
+                self.folder(&own.join(part))?;
+            }
+            for part in &kit.files {
+                let folder = part.folder.map_or_else(|| own.clone(), |folder| own.join(folder.as_str()));
+                self.file(&folder.join(part.name), &part.bytes, part.access)?;
+            }
+        }
+        let state = Path::new("state");
+        self.folder(state)?;
+        // What the reference keeps to add participants later.
+        let mut certificates = Map::new();
+        certificates.insert("root_cert".to_owned(), json!(authority.own.certificate));
+        certificates.insert("root_pri_key".to_owned(), json!(authority.own.key));
+        for kit in kits {
+            certificates.insert(kit.name.clone(), json!({"cert": kit.pair.certificate, "pri_key": kit.pair.key}));
+        }
+        self.file(&state.join("cert.json"), json!(certificates).to_string().as_bytes(), Access::Secret)
+    }
 
-fn file(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
-    let mode = match access {
-        Access::Public => 0o644,
-        Access::Secret => 0o600,
-        Access::Program => 0o755,
-    };
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    fn folder(&self, path: &Path) -> Result<()> {
+        let made = DirBuilder::new().mode(0o755).create(self.staging.join(path));
+        made.with_context(|| format!("cannot make {}", self.target.join(path).display()))
+    }
+
+    fn file(&self, path: &Path, bytes: &[u8], access: Access) -> Result<()> {
+        let mode = match access {
+            Access::Public => 0o644,
+            Access::Secret => 0o600,
+            Access::Program => 0o755,
+        };
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(self.staging.join(path))?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", self.target.join(path).display()))
+    }
 }

@@ -46,7 +46,7 @@ pub(super) fn arguments(command: Command) -> Command {
                 .long(ALPHA)
                 .value_name("N")
                 .default_value("0.3")
-                .value_parser(value_parser!(f64))
+                .value_parser(alpha)
                 .help("How alike the shares are: 0.1 is hardly, 100 is very"),
         )
 }
@@ -56,7 +56,7 @@ impl Digits {
         Self {
             sites: arguments.get_one(SITES).copied().unwrap_or(4),
             seed: arguments.get_one(SEED).copied().unwrap_or(1),
-            alpha: arguments.get_one(ALPHA).copied().filter(|alpha| *alpha > 0.0).unwrap_or(0.3),
+            alpha: arguments.get_one(ALPHA).copied().unwrap_or(0.3),
         }
     }
 
@@ -67,6 +67,11 @@ impl Digits {
     pub(crate) fn split(&self) -> Split {
         split(digits::all(), usize::from(self.sites), self.alpha, self.seed)
     }
+}
+
+fn alpha(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or("expected a number above 0")
 }
 
 /// Trains the network of a task on a site's images: a function of the task, the site and the seed.

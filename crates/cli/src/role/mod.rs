@@ -4,26 +4,30 @@
 //! its standard input, after saying goodbye.
 
 mod digits;
+mod join;
 pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod site;
+mod workspace;
 
 pub(crate) use digits::train as train_site;
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_auth::{CommonName, Nonce};
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder};
 use fedcell_client::Config;
 use fedcell_protocol_defs::config::KitFile;
 
-use crate::doctor::startup::{Role, Startup};
+use crate::doctor;
+use crate::doctor::startup::{Role, Startup, Uplink};
 use crate::exit::{Failure, Kind};
 
 const KIT: &str = "kit";
@@ -44,7 +48,14 @@ fn kit_argument() -> Arg {
 fn job_arguments(command: Command, workspace: &'static str) -> Command {
     let command = command
         .arg(kit_argument())
-        .arg(Arg::new(JOB).long(JOB).value_name("UUID").required(true).help("Id of the job, the same for all"))
+        .arg(
+            Arg::new(JOB)
+                .long(JOB)
+                .value_name("UUID")
+                .required(true)
+                .value_parser(job_id)
+                .help("Id of the job, the same for all"),
+        )
         .arg(
             Arg::new(WORKSPACE)
                 .long(WORKSPACE)
@@ -56,15 +67,30 @@ fn job_arguments(command: Command, workspace: &'static str) -> Command {
     digits::arguments(command)
 }
 
+/// An id that a job can have.
+fn job_id(text: &str) -> Result<String, &'static str> {
+    let expected = "expected a UUID as `uuidgen` prints it, in lower case";
+    Nonce::parse(text).map(|id| id.as_str().to_owned()).map_err(|_| expected)
+}
+
+/// Seconds on a command line.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or("expected seconds")
+}
+
 /// Reads the kit that is named, which must be one for this role.
 fn kit(arguments: &ArgMatches, role: Role) -> Result<Startup, Failure> {
     let path = arguments.get_one::<PathBuf>(KIT).cloned().unwrap_or_default();
-    let startup = Startup::read(&path).map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let startup = Startup::read(&path).map_err(|error| {
+        Failure::text(Kind::Configuration, format!("{error:#}; take the kit as it was provisioned"))
+    })?;
     if startup.role != role {
         let (found, wanted) = (startup.role.name(), role.name());
         let text = format!("{} is a kit of {found}, this command needs one of {wanted}", path.display());
         return Err(Failure::text(Kind::Configuration, text));
     }
+    doctor::usable(&startup)?;
     Ok(startup)
 }
 
@@ -100,7 +126,7 @@ fn builder(startup: &Startup) -> Result<CellBuilder, Failure> {
 }
 
 /// What a participant that registers is told: its name, its project, and what the challenge needs.
-fn client_config(startup: &Startup) -> Result<Config, Failure> {
+fn client_config(startup: &Startup, patience: Option<Duration>) -> Result<Config, Failure> {
     let wrong = |text: String| Failure::text(Kind::Configuration, text);
     let name = startup.name.as_deref().unwrap_or_default();
     let name = CommonName::parse(name).map_err(|error| Failure::new(Kind::Configuration, error))?;
@@ -115,5 +141,7 @@ fn client_config(startup: &Startup) -> Result<Config, Failure> {
         ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| Failure::new(Kind::Configuration, error))?;
     let party =
         ClientParty::new(Arc::new(identity), root, server).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    Ok(Config::new(name, project).with_party(party))
+    let mut config = Config::new(name, project).with_party(party);
+    config.register_patience = patience;
+    Ok(config)
 }

@@ -29,6 +29,7 @@ pub(crate) fn command() -> Command {
              bears a token of the server. Prints one JSON object a line.",
         )
         .arg(super::kit_argument())
+        .arg(super::join::argument())
         .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
 }
 
@@ -44,15 +45,16 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     };
     let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
     let url = format!("{}://{address}:{port}", startup.scheme);
-    let mut config = super::client_config(&startup)?;
+    let wait = super::join::patience(arguments);
+    let mut config = super::client_config(&startup, wait)?;
     config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
-    let cell =
-        super::builder(&startup)?.listen_internal_with(&url, startup.security).backbone_generation(1).start().await?;
+    let builder = super::builder(&startup)?.listen_internal_with(&url, startup.security).backbone_generation(1);
+    let (cell, mut events) = builder.start_watched().await?;
     communicator.set_cell(cell.clone());
     let abort = CancellationToken::new();
     let life = async {
-        communicator.register(&abort).await.map_err(|error| Failure::new(Kind::Network, error))?;
+        super::join::join(&startup, &cell, &mut events, &communicator, wait, &abort).await?;
         // From now on it knows the server's key, and forwards nothing that the server would drop.
         if let Some(verifier) = communicator.verifier() {
             let any = Wildcard::ANY.as_str();

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,17 +10,17 @@ use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::Cell;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
-use fedcell_durable::Files;
 use fedcell_protocol_defs::config::{KitFile, Scheme};
 use fedcell_server::membership::{MembershipEvent, MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use fedcell_server::run::final_model_file;
 use fedcell_server::tasks::TaskService;
-use fedcell_server::{Model, Run, RunConfig, RunEvent};
+use fedcell_server::{Ending, Model, Run, RunConfig, RunEvent};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::JOB;
 use super::digits::Digits;
-use super::{JOB, WORKSPACE};
+use super::workspace::Workspace;
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::learning::digits::Image;
@@ -33,6 +32,7 @@ pub(crate) const NAME: &str = "server";
 
 const ROUNDS: &str = "rounds";
 const MIN_SITES: &str = "min-sites";
+const ROUND_TIMEOUT: &str = "round-timeout";
 const LISTEN: &str = "listen";
 
 /// How long the server waits at the end until every site has asked and left.
@@ -64,6 +64,16 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(u16))
                 .help("Fewest results of a round, 10 s after which it ends; 0 is all"),
         )
+        .arg(
+            Arg::new(ROUND_TIMEOUT)
+                .long(ROUND_TIMEOUT)
+                .value_name("SECONDS")
+                .default_value("0")
+                .value_parser(super::seconds)
+                .help(
+                    "How long a round lasts at most; the job ends if too few results have come then; 0 is without end",
+                ),
+        )
         .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
 }
 
@@ -75,8 +85,12 @@ pub(crate) fn command() -> Command {
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let startup = super::kit(arguments, Role::Server)?;
     let digits = Digits::read(arguments);
+    let min_sites = arguments.get_one::<u16>(MIN_SITES).copied().unwrap_or_default();
+    if min_sites > digits.sites {
+        let text = format!("--min-sites {min_sites}: the job has {} sites, see --sites", digits.sites);
+        return Err(Failure::text(Kind::Usage, text));
+    }
     let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
-    let workspace = arguments.get_one::<PathBuf>(WORKSPACE).cloned().unwrap_or_default();
     let Some((_, port)) = startup.listens.first() else {
         return Err(Failure::text(Kind::Configuration, "the kit does not say where the server listens"));
     };
@@ -103,11 +117,12 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let job_cell = start_job_cell(&root, &job).await?;
     members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
     let mut config = RunConfig::new(&job, digits.site_names(), arguments.get_one(ROUNDS).copied().unwrap_or(20));
-    config.round.min_responses = usize::from(arguments.get_one::<u16>(MIN_SITES).copied().unwrap_or_default());
+    config.round.min_responses = usize::from(min_sites);
+    config.round.timeout = arguments.get_one::<Duration>(ROUND_TIMEOUT).copied().filter(|limit| !limit.is_zero());
     config.ask_again = ASK_AGAIN;
     let initial = Network::new(digits.seed).to_model().map_err(Failure::local)?;
-    let storage = Files::at(&workspace).map_err(|error| configuration(error.into()))?;
-    let run = Run::open(config, initial, storage, Instant::now()).map_err(|error| configuration(error.into()))?;
+    let (workspace, files) = Workspace::open(arguments)?;
+    let run = Run::open(config, initial, files, Instant::now()).map_err(|error| configuration(error.into()))?;
     let held_out = digits.split().held_out;
     report_start(&url, &run, &held_out)?;
     let (tasks, reports) = TaskService::new(&job, run);
@@ -120,9 +135,14 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     };
     let outcome = match outcome {
         Ok(true) => {
-            print::json(&json!({"event": "model", "path": workspace.join(final_model_file())}))?;
+            let has_failed = tasks.with(|run, _| Ok(run.ending())).ok().flatten() == Some(Ending::TooFewResults);
+            if !has_failed {
+                print::json(&json!({"event": "model", "path": workspace.path.join(final_model_file())}))?;
+            }
             farewell(&members, &digits).await;
-            Ok(())
+            let text = "the job has ended early: a round had fewer results than it needs; see the events before this, \
+                        or lower --min-sites";
+            if has_failed { Err(Failure::text(Kind::Local, text)) } else { Ok(()) }
         }
         Ok(false) => Ok(()),
         Err(failure) => Err(failure),

@@ -2,29 +2,30 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use fedcell_client::communicator::Jobs;
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{LoopEvent, Outcome, ResultStore, blocking};
 use fedcell_client::{Communicator, TaskLoop};
-use fedcell_durable::Files;
 use fedcell_protocol_defs::federation::WorkflowTask;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::JOB;
 use super::digits::{self, Digits};
-use super::{JOB, WORKSPACE};
+use super::workspace::Workspace;
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::{print, stop};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "site";
+
+const TASK_TIMEOUT: &str = "task-timeout";
 
 /// How long a result that was not acknowledged waits, at first and at most.
 const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_millis(500), Duration::from_secs(5));
@@ -35,7 +36,14 @@ pub(crate) fn command() -> Command {
          relay, as the kit says; does the tasks of the job, and keeps its results in the workspace until the server has \
          acknowledged them. A site that is started again with its workspace goes on. Prints one JSON object a line.",
     );
-    super::job_arguments(command, "Where results wait for the server")
+    super::job_arguments(command, "Where results wait for the server").arg(super::join::argument()).arg(
+        Arg::new(TASK_TIMEOUT)
+            .long(TASK_TIMEOUT)
+            .value_name("SECONDS")
+            .default_value("0")
+            .value_parser(super::seconds)
+            .help("How long a task may take before the server is told that it has failed; 0 is without end"),
+    )
 }
 
 /// The one job of this process.
@@ -74,15 +82,13 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     };
     let share = digits.split().shares.into_iter().nth(number).unwrap_or_default();
     let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
-    let workspace = arguments.get_one::<PathBuf>(WORKSPACE).cloned().unwrap_or_default();
-    let opened = Files::at(&workspace)
-        .map_err(anyhow::Error::from)
-        .and_then(|files| Ok(Outbox::open(files, OutboxLimits::default(), RETRY, Instant::now())?));
-    let outbox = opened.map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let wait = super::join::patience(arguments);
+    let communicator = Communicator::new(super::client_config(&startup, wait)?);
+    let (_workspace, files) = Workspace::open(arguments)?;
+    let outbox = Outbox::open(files, OutboxLimits::default(), RETRY, Instant::now())
+        .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let waiting = outbox.waiting();
-
-    let communicator = Communicator::new(super::client_config(&startup)?);
-    let cell = super::builder(&startup)?.start().await?;
+    let (cell, mut events) = super::builder(&startup)?.start_watched().await?;
     communicator.set_cell(cell.clone());
     let stop = CancellationToken::new();
     let (work, images) = (Arc::new(share), digits.seed);
@@ -90,11 +96,14 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let work = Arc::clone(&work);
         blocking(move |task, _| digits::execute(task, &work, images, number)).repeatable()
     };
-    let task_loop = TaskLoop::new(communicator.clone(), &job, ResultStore::new(outbox))
+    let mut task_loop = TaskLoop::new(communicator.clone(), &job, ResultStore::new(outbox))
         .executor(WorkflowTask::TASK_TRAIN.as_str(), executor);
-    let events = task_loop.events();
+    if let Some(limit) = arguments.get_one::<Duration>(TASK_TIMEOUT).filter(|limit| !limit.is_zero()) {
+        task_loop = task_loop.patience(*limit);
+    }
+    let reports = task_loop.events();
     let life = async {
-        communicator.register(&stop).await.map_err(|error| Failure::new(Kind::Network, error))?;
+        super::join::join(&startup, &cell, &mut events, &communicator, wait, &stop).await?;
         print::json(&json!({
             "event": "registered", "name": name, "fqcn": cell.address().as_str(), "images": work.len(),
             "waiting": waiting, "pid": std::process::id(),
@@ -107,7 +116,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
                 ended => ended.map_err(Failure::local),
             },
             ended = communicator.heartbeats(&jobs, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
-            failed = report(events) => failed,
+            failed = report(reports) => failed,
         };
         if jobs.is_unknown.load(Ordering::Relaxed) {
             return Err(Failure::text(Kind::Answered, format!("the server does not know the job {job}")));

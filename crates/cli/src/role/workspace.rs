@@ -1,0 +1,42 @@
+//! The folder of a role: made if there is none, and gone again if nothing was ever put into it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use fedcell_durable::Files;
+
+use crate::exit::{Failure, Kind};
+
+/// A folder that was there, or that this process has made.
+pub(super) struct Workspace {
+    pub(super) path: PathBuf,
+    is_new: bool,
+}
+
+impl Workspace {
+    /// The folder that the command line names, made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be made, or is no folder.
+    pub(super) fn open(arguments: &ArgMatches) -> Result<(Self, Files), Failure> {
+        let path = arguments.get_one::<PathBuf>(super::WORKSPACE).cloned().unwrap_or_default();
+        let is_new = !path.exists();
+        let unusable = |error: fedcell_durable::Error| {
+            let text = "the workspace cannot be used; name a folder that this user may write with --workspace";
+            Failure::new(Kind::Configuration, error).context(text)
+        };
+        let files = Files::at(&path).map_err(unusable)?;
+        Ok((Self { path, is_new }, files))
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if self.is_new {
+            // Nothing but an empty folder is removed.
+            _ = fs::remove_dir(&self.path);
+        }
+    }
+}
