@@ -106,6 +106,7 @@ const LAYERS: &[Layer] = &[
             "plotters",
             "ratatui",
             "rcgen",
+            "saphyr",
             "serde_json",
         ],
     },

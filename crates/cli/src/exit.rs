@@ -58,6 +58,12 @@ impl Failure {
         Self { kind: self.kind, error: self.error.context(text) }
     }
 
+    /// Says behind everything else what to do.
+    #[must_use]
+    pub(crate) fn advice(self, text: &str) -> Self {
+        Self::text(self.kind, format!("{self:#}; {text}"))
+    }
+
     #[cfg(test)]
     pub(crate) const fn kind(&self) -> Kind {
         self.kind
@@ -76,7 +82,10 @@ impl fmt::Display for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self::new(Kind::Configuration, error)
+        let is_listener = matches!(error, StartError::Listen { .. });
+        let failure = Self::new(Kind::Configuration, error);
+        // What the system says about a listener does not say what to do.
+        if is_listener { failure.advice("stop what listens there, or take another port or address") } else { failure }
     }
 }
 

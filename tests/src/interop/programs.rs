@@ -31,55 +31,75 @@ enum Kind {
     Reference,
 }
 
+/// Who has made the kits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kits {
+    /// We, as the command line says.
+    Ours,
+    /// We, as a project file of the reference says.
+    OursOfItsProject,
+    Reference,
+}
+
 /// One federation: whose kits, and who runs what.
 struct Row {
     name: &'static str,
-    kits: Kind,
+    kits: Kits,
     server: Kind,
     relay: Kind,
     /// Directly at the server, then behind the relay.
     sites: [Kind; 2],
 }
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 6] = [
     Row {
         name: "our kits, all of the reference",
-        kits: Kind::Ours,
+        kits: Kits::Ours,
         server: Kind::Reference,
         relay: Kind::Reference,
         sites: [Kind::Reference; 2],
     },
     Row {
         name: "its kits, our sites at its server and its relay",
-        kits: Kind::Reference,
+        kits: Kits::Reference,
         server: Kind::Reference,
         relay: Kind::Reference,
         sites: [Kind::Ours; 2],
     },
     Row {
         name: "its kits, our sites behind our relay at its server",
-        kits: Kind::Reference,
+        kits: Kits::Reference,
         server: Kind::Reference,
         relay: Kind::Ours,
         sites: [Kind::Ours; 2],
     },
     Row {
         name: "our kits, its sites at our server and behind our relay",
-        kits: Kind::Ours,
+        kits: Kits::Ours,
         server: Kind::Ours,
         relay: Kind::Ours,
         sites: [Kind::Reference; 2],
     },
     Row {
         name: "its kits, its relay and sites of both at our server",
-        kits: Kind::Reference,
+        kits: Kits::Reference,
         server: Kind::Ours,
         relay: Kind::Reference,
         sites: [Kind::Reference, Kind::Ours],
     },
+    Row {
+        name: "our kits of its project.yml, all of the reference",
+        kits: Kits::OursOfItsProject,
+        server: Kind::Reference,
+        relay: Kind::Reference,
+        sites: [Kind::Reference; 2],
+    },
 ];
 
-/// Runs the rows; in a quick run the second and the fourth.
+/// Rows of a quick run.
+const QUICK: [usize; 2] = [1, 3];
+
+/// Runs the rows.
 ///
 /// # Errors
 ///
@@ -89,7 +109,7 @@ pub fn run(options: Options) -> Outcome {
     let program = program()?;
     let mut failed = 0;
     for (number, row) in ROWS.iter().enumerate() {
-        if options.quick && number % 2 == 0 {
+        if options.quick && !QUICK.contains(&number) {
             continue;
         }
         let started = Instant::now();
@@ -99,6 +119,14 @@ pub fn run(options: Options) -> Outcome {
                 failed += 1;
                 println!("failed  {:>5.1} s  {}: {error:#}", started.elapsed().as_secs_f64(), row.name);
             }
+        }
+    }
+    let started = Instant::now();
+    match doctor(&program) {
+        Ok(count) => println!("ok      {:>5.1} s  the doctor at {count} of its kits", started.elapsed().as_secs_f64()),
+        Err(error) => {
+            failed += 1;
+            println!("failed  {:>5.1} s  the doctor at its kits: {error:#}", started.elapsed().as_secs_f64());
         }
     }
     ensure!(failed == 0, "{failed} federations did not come together");
@@ -168,8 +196,9 @@ fn federation(program: &Path, row: &Row) -> Outcome {
     let folder = tempfile::tempdir()?;
     let ports = free_ports(4)?;
     let kits = match row.kits {
-        Kind::Ours => our_kits(program, folder.path(), &ports)?,
-        Kind::Reference => reference_kits(folder.path(), &ports)?,
+        Kits::Ours => our_kits(program, folder.path(), &ports)?,
+        Kits::OursOfItsProject => our_kits_of_its_project(program, folder.path(), &ports)?,
+        Kits::Reference => reference_kits(folder.path(), &ports)?,
     };
     let start = |name: &'static str, kind: Kind, role: &str| -> anyhow::Result<Participant> {
         let kit = kits.join(name);
@@ -271,8 +300,17 @@ fn our_kits(program: &Path, folder: &Path, ports: &[u16]) -> anyhow::Result<Path
     Ok(folder.join("proj/prod_00"))
 }
 
-fn reference_kits(folder: &Path, ports: &[u16]) -> anyhow::Result<PathBuf> {
-    let project = format!(
+fn our_kits_of_its_project(program: &Path, folder: &Path, ports: &[u16]) -> anyhow::Result<PathBuf> {
+    fs::write(folder.join("project.yml"), project(ports))?;
+    let mut command = Command::new(program);
+    command.args(["provision", "-p", "project.yml"]).current_dir(folder).stdout(Stdio::null());
+    ensure!(command.status()?.success(), "fedcell provision -p has failed");
+    Ok(folder.join("proj/prod_00"))
+}
+
+/// A project as the reference and we read it.
+fn project(ports: &[u16]) -> String {
+    format!(
         "api_version: 3
 name: proj
 description: d
@@ -292,8 +330,11 @@ builders:
   - path: nvflare.lighter.impl.cert.CertBuilder
 ",
         ports[0], ports[1], ports[2]
-    );
-    fs::write(folder.join("project.yml"), project)?;
+    )
+}
+
+fn reference_kits(folder: &Path, ports: &[u16]) -> anyhow::Result<PathBuf> {
+    fs::write(folder.join("project.yml"), project(ports))?;
     // The tool stands beside the interpreter.
     let mut command = Command::new(crate::reference::interpreter().with_file_name("nvflare"));
     command.args(["provision", "-p", "project.yml", "-w", "workspace", "--force"]);
@@ -301,4 +342,58 @@ builders:
     let kits = folder.join("workspace/proj/prod_00");
     ensure!(kits.is_dir(), "nvflare provision has failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(kits)
+}
+
+/// Our doctor at kits of the reference: as they are, flawed, and with its server running. How many it has seen.
+fn doctor(program: &Path) -> anyhow::Result<usize> {
+    let folder = tempfile::tempdir()?;
+    let ports = free_ports(3)?;
+    let kits = reference_kits(folder.path(), &ports)?;
+    let mut count = 0;
+    let mut check = |kit: &Path, more: &[&str], code: i32, expected: &str| -> anyhow::Result<()> {
+        count += 1;
+        let output = Command::new(program).arg("doctor").arg(kit).args(more).stdin(Stdio::null()).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let is_right = output.status.code() == Some(code) && said.contains(expected);
+        ensure!(is_right, "{} {more:?}: {}, expected {code} and {expected:?}:\n{said}", kit.display(), output.status);
+        Ok(())
+    };
+    let offline = ["--offline"];
+    for name in ["localhost", "relay-1", "site-1", "site-2"] {
+        check(&kits.join(name), &offline, 0, "believed and good for its role")?;
+    }
+    let site = kits.join("site-1");
+    let quickly = ["--timeout", "10"];
+    check(&site, &quickly, 4, "nothing answers at localhost")?;
+
+    let mut server =
+        Participant::start("localhost", reference(&kits.join("localhost"), "localhost", "server"), folder.path())?;
+    server.says(&["Server started"])?;
+    check(&site, &quickly, 0, "takes this kit, and the server has proved who it is")?;
+    check(&kits.join("localhost"), &quickly, 3, "is taken by another process")?;
+    check(&kits.join("site-2"), &quickly, 4, "nothing answers at localhost")?;
+    let mut relay = Participant::start("relay-1", reference(&kits.join("relay-1"), "relay-1", "relay"), folder.path())?;
+    relay.says(&["Successfully authenticated"])?;
+    check(&kits.join("site-2"), &quickly, 0, "takes this kit, and the server has proved who it is")?;
+
+    // What is in the kit is changed step by step, each flaw behind the last one mended.
+    let startup = site.join("startup");
+    let config = startup.join("fed_client.json");
+    let right = fs::read_to_string(&config)?;
+    fs::write(&config, right.replace("\"identity\": \"localhost\"", "\"identity\": \"elsewhere\""))?;
+    check(&site, &quickly, 4, "does not take this kit")?;
+    fs::write(&config, &right)?;
+    let mend = fs::read(startup.join("client.key"))?;
+    fs::copy(kits.join("site-2/startup/client.key"), startup.join("client.key"))?;
+    check(&site, &offline, 3, "private key does not belong to the certificate")?;
+    fs::copy(kits.join("site-2/startup/client.crt"), startup.join("client.crt"))?;
+    check(&site, &offline, 3, "is not the name in the kit's configuration")?;
+    fs::write(startup.join("client.key"), mend)?;
+    let other = tempfile::tempdir()?;
+    let foreign = reference_kits(other.path(), &ports)?;
+    for file in ["client.crt", "client.key"] {
+        fs::copy(foreign.join("site-1/startup").join(file), startup.join(file))?;
+    }
+    check(&site, &offline, 3, "is of another authority")?;
+    Ok(count)
 }

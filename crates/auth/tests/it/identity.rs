@@ -148,7 +148,12 @@ pub(crate) fn the_kit_report_says_what_is_wrong_and_what_to_do() {
     let expired =
         [(Error, "rootCA.pem: certificate cannot be used: the root certificate has expired; check the clock")];
     check_kit([root, leaf, key], Client, far, &expired);
-    check_kit([root, &data("reference/keys/site-1-badca.crt"), key], Client, NOW, &[(Error, "of another authority than rootCA.pem; take")]);
+    check_kit(
+        [root, &data("reference/keys/site-1-badca.crt"), key],
+        Client,
+        NOW,
+        &[(Error, "of another authority than rootCA.pem; take")],
+    );
     check_kit([leaf, leaf, key], Client, NOW, &[(Error, "rootCA.pem: basic constraints does not allow")]);
     check_kit([root, leaf, &key_pem("site-2")], Client, NOW, &[(Error, "client.crt: private key does not belong")]);
     check_kit([root, leaf, &key_pem("rsa2048-encrypted-pkcs8")], Client, NOW, &[(Error, "without a passphrase")]);
@@ -160,7 +165,12 @@ pub(crate) fn the_kit_report_says_what_is_wrong_and_what_to_do() {
         &[(Error, "client.crt: common name is not the name in the kit's configuration")],
     );
     let for_servers = &site().purpose(ExtendedKeyUsagePurpose::ServerAuth).by_root();
-    check_kit([root, for_servers, key], Client, NOW, &[(Error, "client.crt: extended key usage does not allow this party")]);
+    check_kit(
+        [root, for_servers, key],
+        Client,
+        NOW,
+        &[(Error, "client.crt: extended key usage does not allow this party")],
+    );
     check_kit([root, for_servers, key], Server, NOW, &[]);
     let no_signing = &site().usage(KeyUsagePurpose::KeyEncipherment).by_root();
     check_kit([root, no_signing, key], Client, NOW, &[(Error, "client.crt: key usage does not allow")]);

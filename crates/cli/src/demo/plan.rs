@@ -1,5 +1,6 @@
 //! Who takes part in the demo, with which kit and which arguments.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,7 @@ impl Plan {
         Project {
             name: "demo".to_owned(),
             organization: "fedcell".to_owned(),
+            organizations: BTreeMap::new(),
             scheme: "tcp".to_owned(),
             security: self.security.clone(),
             server: Server {

@@ -4,14 +4,17 @@ use core::time::Duration;
 use std::io::ErrorKind;
 
 use fedcell_cell::proto::address::Fqcn;
+use fedcell_cell::proto::cause::with_causes;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellEvent};
+use fedcell_client::Communicator;
 use fedcell_protocol_defs::config::{Scheme, SecureScheme};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::startup::{Role, Startup, Uplink};
 use super::{Check, State};
+use crate::role;
 
 /// What is said of the cell that is dialled.
 pub(crate) const SERVER: &str = "server";
@@ -87,7 +90,10 @@ async fn reach(startup: &Startup, uplink: &Uplink, is_usable: bool, limit: Durat
         return Check { state: State::Warning, subject: SERVER, text, remedy: None };
     }
     match join(startup, uplink, limit).await {
-        Ok(()) => Check::fine(SERVER, format!("{} at {place} takes this kit", uplink.fqcn)),
+        Ok(()) => {
+            let text = format!("{} at {place} takes this kit, and the server has proved who it is", uplink.fqcn);
+            Check::fine(SERVER, text)
+        }
         Err(reason) => {
             let remedy = "see whether both kits come from one project, and what the log of the other side says";
             Check::error(SERVER, format!("{} at {place} does not take this kit: {reason}", uplink.fqcn), remedy)
@@ -131,6 +137,16 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
         }
     };
     let is_joined = timeout(limit, watch).await.unwrap_or(false);
+    let outcome = if is_joined { challenge(startup, &cell, limit).await } else { Err(reason) };
     cell.shutdown().await;
-    if is_joined { Ok(()) } else { Err(reason) }
+    outcome
+}
+
+/// Has the server prove who it is, wherever it stands behind the cell that took the connection.
+async fn challenge(startup: &Startup, cell: &Cell, limit: Duration) -> Result<(), String> {
+    let mut config = role::client_config(startup, None).map_err(|failure| format!("{failure:#}"))?;
+    config.maintenance_timeout = limit;
+    let communicator = Communicator::new(config);
+    communicator.set_cell(cell.clone());
+    communicator.prove_server().await.map_err(|error| with_causes(&error))
 }

@@ -75,7 +75,7 @@ impl Project {
     }
 
     fn subject<'a>(&'a self, name: &'a str) -> Subject<'a> {
-        Subject { name, organization: &self.organization, ..Subject::default() }
+        Subject { name, organization: self.organization_of(name), ..Subject::default() }
     }
 
     fn server_kit(&self, authority: &Authority) -> Result<Kit> {
@@ -105,7 +105,7 @@ impl Project {
         };
         let mut files = common(authority, &pair, true);
         files.push(startup(KitFile::SERVER_STARTUP_CONFIG, &config));
-        files.push(start(&program, "", &self.organization));
+        files.push(start(&program, "", self.organization_of(&server.name)));
         files.push(local(KitFile::DEFAULT_RESOURCES_CONFIG.as_str(), include_bytes!("files/server_resources.json")));
         files.push(local(KitFile::DEFAULT_AUTHORIZATION_CONFIG.as_str(), include_bytes!("files/authorization.json")));
         files.push(log_config());
@@ -140,7 +140,7 @@ impl Project {
         };
         let mut files = common(authority, &pair, false);
         files.push(startup(KitFile::CLIENT_STARTUP_CONFIG, &config));
-        files.push(start(&program, &site.name, &self.organization));
+        files.push(start(&program, &site.name, self.organization_of(&site.name)));
         files.push(local(KitFile::DEFAULT_RESOURCES_CONFIG.as_str(), include_bytes!("files/site_resources.json")));
         files.push(local(KitFile::DEFAULT_AUTHORIZATION_CONFIG.as_str(), include_bytes!("files/authorization.json")));
         files.push(log_config());
@@ -209,7 +209,7 @@ impl Project {
         files.push(secret(KitFile::SERVER_PRIVATE_KEY, &listening.key));
         files.push(public(KitFile::SERVER_CERT, &listening.certificate));
         files.push(startup(KitFile::RELAY_STARTUP_CONFIG, &Value::Object(config)));
-        files.push(start(&program, &relay.name, &self.organization));
+        files.push(start(&program, &relay.name, self.organization_of(&relay.name)));
         files.push(log_config());
         let internal = json!({
             CommConfigKey::HOST.as_str(): relay.host,

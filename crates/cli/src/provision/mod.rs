@@ -6,11 +6,14 @@ mod project;
 #[cfg(test)]
 mod tests;
 mod write;
+mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
@@ -24,6 +27,7 @@ use authority::Authority;
 /// Name of the command.
 pub(crate) const NAME: &str = "provision";
 
+const FILE: &str = "project-file";
 const OUTPUT: &str = "output";
 const PROJECT: &str = "project";
 const ORGANIZATION: &str = "org";
@@ -50,10 +54,23 @@ pub(crate) fn command() -> Command {
         .about("Make the certificates of a project and a startup kit for everyone")
         .long_about(
             "Make the certificates of a project and a startup kit for everyone.\n\nThe kits have the file names and \
-             contents of nvflare provision and can be used with both programs. Nothing is overwritten, and nothing is \
+             contents of nvflare provision and can be used with both programs. The project is described by options, or by \
+             a project.yml of nvflare; a key in it that would be lost is named and is an error. Nothing is overwritten, and nothing is \
              left behind when it fails. Whoever holds state/cert.json can make certificates: keep it in a safe place.",
         )
-        .arg(text(OUTPUT, "DIR", "Folder in which that of the project is made").default_value("."))
+        .arg(
+            text(FILE, "FILE", "A project.yml of nvflare, instead of the options that describe a project")
+                .short('p')
+                .value_parser(value_parser!(PathBuf))
+                .conflicts_with_all([
+                    PROJECT, ORGANIZATION, SERVER, HOST, PORT, ADMIN_PORT, SITES, SITE, RELAY, ADMIN, SCHEME, SECURITY,
+                ]),
+        )
+        .arg(
+            text(OUTPUT, "DIR", "Folder in which that of the project is made")
+                .value_parser(value_parser!(PathBuf))
+                .default_value("."),
+        )
         .arg(text(PROJECT, "NAME", "Name of the project").default_value("project"))
         .arg(text(ORGANIZATION, "NAME", "Organization in certificates").default_value("fedcell"))
         .arg(
@@ -98,10 +115,26 @@ pub(crate) fn command() -> Command {
 ///
 /// [`Failure`] if the project contradicts itself, or the disk refuses.
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
-    let project = read(arguments).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let days = arguments.get_one(DAYS).copied().unwrap_or(360);
-    let output = PathBuf::from(arguments.get_one::<String>(OUTPUT).map_or(".", String::as_str));
-    project.check().map_err(|error| Failure::new(Kind::Usage, error))?;
+    let mut days = arguments.get_one(DAYS).copied().unwrap_or(360);
+    let project = match arguments.get_one::<PathBuf>(FILE) {
+        Some(file) => {
+            let wrong = |error| Failure::new(Kind::Configuration, error);
+            let read = yaml::read(file).map_err(wrong)?;
+            read.notes.iter().for_each(|note| tracing::warn!("{note}"));
+            if arguments.value_source(DAYS) == Some(ValueSource::DefaultValue) {
+                days = read.days.unwrap_or(days);
+            }
+            let named = || format!("{} cannot be used", file.display());
+            read.project.check().with_context(named).map_err(wrong)?;
+            read.project
+        }
+        None => {
+            let project = read(arguments).map_err(|error| Failure::new(Kind::Usage, error))?;
+            project.check().map_err(|error| Failure::new(Kind::Usage, error))?;
+            project
+        }
+    };
+    let output = arguments.get_one::<PathBuf>(OUTPUT).cloned().unwrap_or_default();
     let kits = create(&project, days, &output).map_err(Failure::local)?;
     let mut lines = vec![("server", project.server.name.as_str())];
     lines.extend(project.relays.iter().map(|relay| ("relay", relay.name.as_str())));
@@ -148,6 +181,7 @@ fn read(arguments: &ArgMatches) -> Result<Project> {
     Ok(Project {
         name: text(PROJECT),
         organization: text(ORGANIZATION),
+        organizations: BTreeMap::new(),
         scheme: text(SCHEME),
         security: text(SECURITY),
         server: Server {

@@ -13,6 +13,8 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// Organization in certificates.
     pub(crate) organization: String,
+    /// Participants of other organizations, by name.
+    pub(crate) organizations: BTreeMap<String, String>,
     /// `tcp`, `grpc` or `http`.
     pub(crate) scheme: String,
     /// `mtls`, `tls` or `clear`.
@@ -71,11 +73,6 @@ impl Project {
         segment("project", &self.name)?;
         host(&self.server.name)?;
         self.server.hosts.iter().try_for_each(|name| host(name))?;
-        ensure!(
-            self.server.port != self.server.admin_port,
-            "the server needs two ports, both are {}",
-            self.server.port
-        );
         ensure!(self.server.port != 0 && self.server.admin_port != 0, "a port of the server is 0, others must know it");
         let mut names = BTreeSet::from([self.server.name.as_str()]);
         let mut listeners = BTreeMap::new();
@@ -110,6 +107,11 @@ impl Project {
             self.address_of_site(site)?;
         }
         Ok(())
+    }
+
+    /// Organization of a participant.
+    pub(crate) fn organization_of(&self, name: &str) -> &str {
+        self.organizations.get(name).unwrap_or(&self.organization)
     }
 
     pub(crate) fn relay(&self, name: &str) -> Result<&Relay> {
@@ -213,6 +215,7 @@ mod tests {
         Project {
             name: "proj".to_owned(),
             organization: "nvidia".to_owned(),
+            organizations: BTreeMap::new(),
             scheme: "tcp".to_owned(),
             security: "mtls".to_owned(),
             server: Server {
@@ -257,7 +260,7 @@ mod tests {
         check(|p| p.sites[1].relay = Some("relay-9".to_owned()), "no relay relay-9");
         check(|p| p.relays[0].parent = Some("relay-2".to_owned()), "through itself");
         check(|p| p.relays[1].port = 8102, "one port");
-        check(|p| p.server.admin_port = 8002, "two ports");
+        check(|p| p.server.admin_port = 0, "is 0");
         check(|p| p.server.name = "a host".to_owned(), "neither a host name");
         check(|p| p.admins[0].role = "king".to_owned(), "no role");
         check(|p| p.admins[0].name = "../x".to_owned(), "no administrator");

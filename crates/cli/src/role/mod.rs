@@ -126,7 +126,7 @@ fn builder(startup: &Startup) -> Result<CellBuilder, Failure> {
 }
 
 /// What a participant that registers is told: its name, its project, and what the challenge needs.
-fn client_config(startup: &Startup, patience: Option<Duration>) -> Result<Config, Failure> {
+pub(crate) fn client_config(startup: &Startup, patience: Option<Duration>) -> Result<Config, Failure> {
     let wrong = |text: String| Failure::text(Kind::Configuration, text);
     let name = startup.name.as_deref().unwrap_or_default();
     let name = CommonName::parse(name).map_err(|error| Failure::new(Kind::Configuration, error))?;

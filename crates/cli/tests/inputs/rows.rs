@@ -259,7 +259,7 @@ fn the_network() {
     table.check("a workspace that is a file", 3, &site("1").replace("work-of-site", "_"), &[&own, &file]);
     let tool = format!("net peers --via tcp://localhost:{port} --timeout 1 --credentials _");
     table.check("a tool with a kit of another project", 4, &tool, &[&table.scene.kit("q", "site-1")]);
-    let asked = format!("{tool} --target site-9");
+    let asked = format!("{tool} --identity server=localhost --target site-9");
     table.check("a cell that is not there", 4, &asked, &[&own]);
     drop(running);
     snapshot::check("messages/network.txt", &table.text);

@@ -92,7 +92,7 @@ impl Communicator {
                 Ok(reply) => {
                     silent = 0;
                     for job in &reply.abort_jobs {
-                        tracing::warn!(job, "the server does not know this job, ending it");
+                        tracing::info!(job, "the server does not know this job, ending it");
                         jobs.abort(job);
                     }
                 }

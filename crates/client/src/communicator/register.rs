@@ -44,6 +44,28 @@ impl Communicator {
         registered.unwrap_or(Err(RegisterError::Aborted))
     }
 
+    /// Has the server prove who it is, and registers nothing. One attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`]; none if no [`party`](super::Config::party) is configured, since nothing is asked then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn prove_server(&self) -> Result<(), RegisterError> {
+        let config = self.config();
+        let Some(party) = &config.party else { return Ok(()) };
+        let cell = self.await_cell(config.cell_patience).await?;
+        let started = Instant::now();
+        match self.challenge(&cell, party).await? {
+            Attempt::Done(_) => Ok(()),
+            Attempt::Again(cause) => {
+                Err(RegisterError::Unreachable { tried: started.elapsed(), cause: Box::new(cause) })
+            }
+        }
+    }
+
     async fn register_patiently(&self) -> Result<Registered, RegisterError> {
         let config = self.config();
         let cell = self.await_cell(config.cell_patience).await?;

@@ -135,7 +135,7 @@ impl<S: Storage> Run<S> {
         let Stage::Training { round, average, metric } = &mut self.stage else { return Ok(Receipt::Unknown) };
         let number = round.number();
         let counted = match result.return_code() {
-            code if code != ShareableCode::OK => Err(format!("the site answered {code}")),
+            code if code != ShareableCode::OK => Err(failure(&code, &result)),
             _ => result.take_dxo().map_err(|error| error.to_string()).and_then(|dxo| {
                 let weight = average.add(site, &dxo).map_err(|error| error.to_string())?;
                 Ok((dxo, weight))
@@ -236,6 +236,14 @@ impl<S: Storage> Run<S> {
         self.events.push_back(RunEvent::Ended { reason });
         Ok(())
     }
+}
+
+/// What a site says about a task that has failed, as much of it as people read.
+fn failure(code: &ShareableCode<'_>, result: &Shareable) -> String {
+    const MOST: usize = 300;
+    let said = result.header(ShareableHeader::ERROR.as_str()).and_then(Value::as_str).unwrap_or_default();
+    let said: String = said.chars().take(MOST).flat_map(char::escape_debug).collect();
+    format!("the site answered {code}{}{said}", if said.is_empty() { "" } else { ": " })
 }
 
 /// Id of the task that a result answers: from the cookies, which come back as they went, or from its header.
