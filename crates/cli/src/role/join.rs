@@ -65,7 +65,9 @@ pub(super) async fn join(
     let registered = communicator.register(abort).await;
     registered.map(drop).map_err(|error| {
         let project = startup.project.as_deref().unwrap_or_default();
-        Failure::from(error).context(format!("{name} of project {project} cannot register over {url}, see that both kits are of one project"))
+        Failure::from(error).context(format!(
+            "{name} of project {project} cannot register over {url}, see that both kits are of one project"
+        ))
     })
 }
 
