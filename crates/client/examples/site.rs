@@ -1,6 +1,6 @@
 //! A site: `site KIT JOB WORKSPACE` registers with a kit, does the tasks `train` of a job, and ends with the job.
 
-use std::error::Error;
+use core::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +31,7 @@ fn train(task: &Task, _stop: &CancellationToken) -> Result<Shareable, ExecuteErr
 async fn site(kit: &Path, job: &str, workspace: &Path) -> Result<(), Box<dyn Error>> {
     let startup = kit.join("startup");
     let kit: Value = serde_json::from_slice(&std::fs::read(startup.join("fed_client.json"))?)?;
-    let text = |path: &str| kit.pointer(path).and_then(Value::as_str).ok_or(format!("the kit has no {path}"));
+    let text = |path: &str| kit.pointer(path).and_then(Value::as_str).ok_or_else(|| format!("the kit has no {path}"));
     let (name, server) = (text("/client/fqsn")?, text("/servers/0/identity")?);
     let url = format!("{}://{}", text("/servers/0/service/scheme")?, text("/servers/0/service/target")?);
 

@@ -45,7 +45,7 @@ impl Controller for Cyclic {
         data.set_dxo(Dxo::new(DataKind::WEIGHTS, self.model.clone()));
         // What comes back with the result says which turn it is of.
         data.add_cookie("turn", self.id());
-        Ok(Step::Task(Task { name: "train".to_owned(), id: self.id(), data }))
+        Ok(Step::Task(Task::new("train", self.id(), data)))
     }
 
     fn result(&mut self, site: &str, mut result: Shareable, _: Instant) -> Result<Receipt, Infallible> {

@@ -83,6 +83,14 @@ pub struct Task {
     pub data: Shareable,
 }
 
+impl Task {
+    /// A task.
+    #[must_use]
+    pub fn new(name: impl Into<String>, id: impl Into<String>, data: Shareable) -> Self {
+        Self { name: name.into(), id: id.into(), data }
+    }
+}
+
 /// What became of a result. Each is to be answered with success, so that the site forgets the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -144,7 +144,7 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
 
 /// Has the server prove who it is, wherever it stands behind the cell that took the connection.
 async fn challenge(startup: &Startup, cell: &Cell, limit: Duration) -> Result<(), String> {
-    let mut config = role::client_config(startup, None).map_err(|failure| format!("{failure:#}"))?;
+    let mut config = role::client_config(startup).map_err(|failure| format!("{failure:#}"))?;
     config.maintenance_timeout = limit;
     let communicator = Communicator::new(config);
     communicator.set_cell(cell.clone());

@@ -47,7 +47,7 @@ fn parse(text: &str) -> Result<Read> {
     let mut reader = Reader::default();
     let mut project = Entry::new("", entries);
     reader.project(&mut project)?;
-    reader.leave(project);
+    reader.leave(&project);
     ensure!(
         reader.unknown.is_empty(),
         "it has what fedcell does not make: {}; take that out, or provision with nvflare",
@@ -180,7 +180,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn leave(&mut self, entry: Entry) {
+    fn leave(&mut self, entry: &Entry) {
         self.unknown.extend(entry.left.keys().map(|key| format!("{}{key}", entry.path)));
     }
 
@@ -243,8 +243,8 @@ impl Reader {
             "SignatureBuilder" => self.notes.push("kits are made without signatures of their files".to_owned()),
             _ => self.unknown.push(format!("builder {path}")),
         }
-        self.leave(arguments);
-        self.leave(builder);
+        self.leave(&arguments);
+        self.leave(&builder);
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl Reader {
                      one for all",
                     self.security
                 );
-                self.leave(listens);
+                self.leave(&listens);
                 self.relays.push(Relay { name, parent, host, port });
             }
             "admin" => {
@@ -303,7 +303,7 @@ impl Reader {
             }
             other => bail!("{name} has the type {other}, expected server, client, relay or admin"),
         }
-        self.leave(entry);
+        self.leave(&entry);
         Ok(())
     }
 
@@ -311,7 +311,7 @@ impl Reader {
     fn connect_to(&mut self, entry: &mut Entry) -> Result<Option<String>> {
         let Some(mut target) = entry.entry("connect_to")? else { return Ok(None) };
         let name = target.required("name")?;
-        self.leave(target);
+        self.leave(&target);
         Ok(Some(name))
     }
 }

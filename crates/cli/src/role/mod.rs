@@ -126,7 +126,7 @@ fn builder(startup: &Startup) -> Result<CellBuilder, Failure> {
 }
 
 /// What a participant that registers is told: its name, its project, and what the challenge needs.
-pub(crate) fn client_config(startup: &Startup, patience: Option<Duration>) -> Result<Config, Failure> {
+pub(crate) fn client_config(startup: &Startup) -> Result<Config, Failure> {
     let wrong = |text: String| Failure::text(Kind::Configuration, text);
     let name = startup.name.as_deref().unwrap_or_default();
     let name = CommonName::parse(name).map_err(|error| Failure::new(Kind::Configuration, error))?;
@@ -141,7 +141,5 @@ pub(crate) fn client_config(startup: &Startup, patience: Option<Duration>) -> Re
         ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| Failure::new(Kind::Configuration, error))?;
     let party =
         ClientParty::new(Arc::new(identity), root, server).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let mut config = Config::new(name, project).with_party(party);
-    config.register_patience = patience;
-    Ok(config)
+    Ok(Config::new(name, project).with_party(party))
 }

@@ -46,7 +46,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
     let url = format!("{}://{address}:{port}", startup.scheme);
     let wait = super::join::patience(arguments);
-    let mut config = super::client_config(&startup, wait)?;
+    let mut config = super::client_config(&startup)?;
+    config.register_patience = wait;
     config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
     let builder = super::builder(&startup)?.listen_internal_with(&url, startup.security).backbone_generation(1);

@@ -83,7 +83,9 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let share = digits.split().shares.into_iter().nth(number).unwrap_or_default();
     let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
     let wait = super::join::patience(arguments);
-    let communicator = Communicator::new(super::client_config(&startup, wait)?);
+    let mut config = super::client_config(&startup)?;
+    config.register_patience = wait;
+    let communicator = Communicator::new(config);
     let (_workspace, files) = Workspace::open(arguments)?;
     let outbox = Outbox::open(files, OutboxLimits::default(), RETRY, Instant::now())
         .map_err(|error| Failure::new(Kind::Configuration, error))?;

@@ -1,12 +1,13 @@
 //! Executors that fail, panic, hang or return what is no number: sites of the client library at a server process, beside a
 //! site process that does its work.
 
+use core::fmt::Write as _;
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;

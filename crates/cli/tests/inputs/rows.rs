@@ -181,7 +181,7 @@ fn kits() {
     let fresh = table.scene.flawed("site-1", |kit| fs::write(kit.join("startup/client.key"), key).expect("a write"));
     table.site("a key that is nobody's", 3, &fresh);
     let locked = table.scene.flawed("site-1", |kit| {
-        fs::set_permissions(kit.join("startup/client.key"), fs::Permissions::from_mode(0)).expect("rights");
+        fs::set_permissions(kit.join("startup/client.key"), fs::Permissions::from_mode(0o000)).expect("rights");
     });
     let ended = table.scene.fedcell_as_nobody(&words(&site("1"), &[&locked]));
     table.add("a key that this user may not read", 3, &ended);

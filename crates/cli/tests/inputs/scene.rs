@@ -1,5 +1,6 @@
 //! What the rows stand in: kits of two projects, flawed copies of them, certificates of every wrong kind, running servers.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -11,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
