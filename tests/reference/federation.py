@@ -7,12 +7,15 @@
 
 Configuration: `role` (`provision`, `server`, `relay`, `client`), and
 
-* `provision`: `folder`, `project` (a project as in project.yml, without `builders`). Event `provisioned` with `kits`, the
-  folder of the kits. The root certificate and keys take 2 to 9 s. Names that this writes into kits are fixed: a relay's
+* `provision`: `folder`, `project` (a project as in project.yml, without `builders`), and optionally `crowd`, names of
+  clients that get a kit each, `crowd/NAME`, with a certificate each and one key together, as a thousand keys would take
+  minutes. Event `provisioned` with `kits`, the folder of the kits. The root certificate and keys take 2 to 9 s. Names that this writes into kits are fixed: a relay's
   port, for one, is the port in `listening_host`.
 * `server`: `workspace` (its kit). Event `ready` when it takes clients. Commands: `clients`, `wait_client`, `calls`,
   `wait_calls`, `disable`, `enable`.
 * `relay`: `workspace`. Event `ready` when it has registered and listens.
+* `sequence`: `url` and `identity` of a server, `project`, `crowd` (folder of kits). Event `ready`. Commands: `registrations` and
+  `heartbeats`, one after the other, timed.
 * `client`: `workspace`, `name`, `heartbeat` (seconds), `unchecked` if it shall not look at its own certificate first. Event `registered`, or `refused` with the reason; as long as there is no
   server neither comes. Commands: `attempts`, `wait_attempts`, `quit`.
 
@@ -44,16 +47,29 @@ import argparse
 import os
 import sys
 import threading
+import time
 
 import remote
 import yaml
+from cryptography.x509.oid import NameOID
+from nvflare.apis.fl_constant import ReservedKey
+from nvflare.apis.fl_context import FLContext
+from nvflare.apis.shareable import Shareable
+from nvflare.apis.signal import Signal
+from nvflare.apis.utils.decomposers import flare_decomposers
+from nvflare.fuel.f3.cellnet.cell import Cell
 from nvflare.fuel.f3.cellnet.cell_cipher import SimpleCellCipher
 from nvflare.fuel.f3.cellnet.defs import MessageHeaderKey as Key
+from nvflare.fuel.f3.cellnet.fqcn import FQCN
+from nvflare.fuel.f3.drivers.driver_params import DriverParams
 from nvflare.fuel.f3.mpm import MainProcessMonitor
+from nvflare.fuel.sec.authn import set_add_auth_headers_filters
+from nvflare.lighter.constants import CtxKey
 from nvflare.lighter.prov_utils import prepare_builders
 from nvflare.lighter.provision import prepare_project
 from nvflare.lighter.provisioner import Provisioner
-from nvflare.private.defs import CellMessageHeaderKeys
+from nvflare.lighter.utils import Identity, generate_cert, generate_keys, serialize_cert, serialize_pri_key
+from nvflare.private.defs import CellChannel, CellChannelTopic, CellMessageHeaderKeys, ClientType, new_cell_message
 from nvflare.private.fed.app.client import client_train
 from nvflare.private.fed.app.deployer.base_client_deployer import BaseClientDeployer
 from nvflare.private.fed.app.deployer.server_deployer import ServerDeployer
@@ -106,7 +122,27 @@ class Provision(remote.Program):
         context = Provisioner(self.config["folder"], prepare_builders(project)).provision(prepare_project(project))
         if context.get("build_error"):
             raise RuntimeError("the project could not be provisioned, see the log")
+        if self.config.get("crowd"):
+            self.certify(context, self.config["crowd"])
         self.out.put(event="provisioned", kits=context["current_prod_dir"])
+
+    def certify(self, context, names):
+        """Kits with certificates by the project's own key, as participants of the project have them."""
+        key, public = generate_keys()
+        root = context[CtxKey.ROOT_CERT]
+        issuer = Identity(root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        for name in names:
+            certificate = generate_cert(Identity(name, "interop", "client"), issuer, context[CtxKey.ROOT_PRI_KEY], public)
+            folder = os.path.join(self.config["folder"], "crowd", name)
+            os.makedirs(folder)
+            files = {
+                "rootCA.pem": serialize_cert(root),
+                "client.crt": serialize_cert(certificate),
+                "client.key": serialize_pri_key(key),
+            }
+            for file, data in files.items():
+                with open(os.path.join(folder, file), "wb") as out:
+                    out.write(data)
 
     def stop(self):
         pass
@@ -287,7 +323,100 @@ class Client(Registering):
         return {}
 
 
-ROLES = {"provision": Provision, "server": Server, "relay": Relay, "client": Client}
+class Sequence(remote.Program):
+    """Clients of the reference, one after the other, each with a cell and a connection of its own."""
+
+    def __init__(self, config, out):
+        super().__init__(out)
+        self.config = config
+        flare_decomposers.register()
+
+    def live(self):
+        self.out.put(event="ready", pid=os.getpid())
+        threading.Event().wait()
+
+    def _joined(self, name):
+        """A client that has registered: its cell, its token, and how long that took."""
+        kit = os.path.join(self.config["crowd"], name)
+        root, certificate, key = (os.path.join(kit, file) for file in ("rootCA.pem", "client.crt", "client.key"))
+        started = time.perf_counter()
+        cell = Cell(
+            fqcn=name,
+            root_url=self.config["url"],
+            secure=True,
+            credentials={
+                DriverParams.CA_CERT.value: root,
+                DriverParams.CLIENT_CERT.value: certificate,
+                DriverParams.CLIENT_KEY.value: key,
+            },
+            create_internal_listener=False,
+            auth_identity=name,
+            auth_identity_map={name: name, FQCN.ROOT_SERVER: self.config["identity"]},
+        )
+        cell.start()
+        authenticator = Authenticator(
+            cell=cell,
+            project_name=self.config["project"],
+            client_name=name,
+            client_type=ClientType.REGULAR,
+            expected_sp_identity=self.config["identity"],
+            secure_mode=True,
+            root_cert_file=root,
+            private_key_file=key,
+            cert_file=certificate,
+            msg_timeout=5.0,
+            # Two seconds in a kit: the pause after a challenge that was sent before the connection stood.
+            retry_interval=0.01,
+        )
+        context = FLContext()
+        context.set_public_props({ReservedKey.IDENTITY_NAME: name})
+        token, signature, ssid, _ = authenticator.authenticate(context, Signal())
+        return cell, (token, signature, ssid), time.perf_counter() - started
+
+    def registrations(self, names, timeout):
+        """Registers each of them, from the making of its cell to the verified token; seconds of each."""
+        seconds = []
+        for name in names:
+            cell, (token, _, _), took = self._joined(name)
+            assert token
+            seconds.append(took)
+            cell.stop()
+        return {"seconds": seconds}
+
+    def heartbeats(self, name, count, timeout):
+        """So many heartbeats of one client by its cell, one after the other; seconds of all."""
+        cell, (token, signature, ssid), _ = self._joined(name)
+        set_add_auth_headers_filters(cell, name, token, signature, ssid)
+        context = FLContext()
+        context.set_public_props({ReservedKey.IDENTITY_NAME: name})
+
+        def beat():
+            shareable = Shareable()
+            shareable.set_peer_context(context)
+            headers = {CellMessageHeaderKeys.PROJECT_NAME: self.config["project"], CellMessageHeaderKeys.JOB_IDS: []}
+            reply = cell.send_request(
+                target=FQCN.ROOT_SERVER,
+                channel=CellChannel.SERVER_MAIN,
+                topic=CellChannelTopic.HEART_BEAT,
+                request=new_cell_message(headers, shareable),
+                timeout=5.0,
+            )
+            assert reply.get_header(Key.RETURN_CODE) == "ok", reply.headers
+
+        for _ in range(20):
+            beat()
+        started = time.perf_counter()
+        for _ in range(count):
+            beat()
+        took = time.perf_counter() - started
+        cell.stop()
+        return {"seconds": took, "done": count}
+
+    def stop(self):
+        os._exit(0)
+
+
+ROLES = {"provision": Provision, "server": Server, "relay": Relay, "client": Client, "sequence": Sequence}
 
 
 def build(config, out):

@@ -24,7 +24,7 @@ pub(crate) fn interop(arguments: &ArgMatches) -> Result<()> {
 
 pub(crate) fn bench_command() -> Command {
     Command::new("bench")
-        .about("Measure beside the reference, in one run: `fobs`, `auth`, `cell`, `stream`; without a subject, all of them")
+        .about("Measure beside the reference, in one run: `fobs`, `auth`, `cell`, `federation`, `stream`; without a subject, all of them")
         .arg(Arg::new("subject").help("What to measure; all if none is given"))
         .arg(quick("Shorter runs"))
         .arg(flag("against-reference", "Beside the reference, as without this flag too"))

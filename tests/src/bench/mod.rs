@@ -5,20 +5,32 @@ use std::process::ExitCode;
 pub mod auth;
 pub mod awake;
 pub mod cell;
+pub mod federation;
 pub mod figures;
 pub mod fobs;
 pub mod memory;
 pub mod stream;
 
+use crate::interop;
+use crate::interop::cell::process::CLIENT_ARGUMENT;
+
 /// What a subject's run returns: nothing, or why it could not be measured.
 pub type Outcome = anyhow::Result<()>;
 
-const SUBJECTS: &[crate::Subject] =
-    &[("auth", auth::run), ("cell", cell::run), ("fobs", fobs::run), ("stream", stream::run)];
+const SUBJECTS: &[crate::Subject] = &[
+    ("auth", auth::run),
+    ("cell", cell::run),
+    ("federation", federation::run),
+    ("fobs", fobs::run),
+    ("stream", stream::run),
+];
 
 /// Runs the subjects named by the arguments, or all; or is one of the processes that a benchmark started.
 #[expect(clippy::print_stderr, reason = "a peer's standard output is for its results")]
 pub fn main(arguments: &[String]) -> ExitCode {
+    if arguments.first().is_some_and(|first| first == CLIENT_ARGUMENT) {
+        return interop::federation::node_main();
+    }
     if let Some((first, rest)) = arguments.split_first()
         && first == cell::PEER
     {

@@ -1,7 +1,8 @@
-//! Our parts of a federation under remote control: the roles `client` and `server` of `tests/reference/federation.py`,
+//! Our parts of a federation under remote control: the roles `client`, `sequence` and `server` of `tests/reference/federation.py`,
 //! which describes their protocol. They read kits as they were provisioned.
 
 mod client;
+mod sequence;
 mod server;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ pub(crate) fn main() -> ExitCode {
         let config = lines.recv().await.context("no configuration")?;
         match text(&config, "role")? {
             "client" => client::live(&config, lines).await,
+            "sequence" => sequence::live(&config, lines).await,
             "server" => server::live(&config, lines).await,
             other => bail!("there is no {other} of ours"),
         }

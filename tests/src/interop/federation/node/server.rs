@@ -53,10 +53,13 @@ pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Valu
     let calls = Calls::default();
     let seen = Arc::clone(&calls);
     let any = Wildcard::ANY.as_str();
-    cell.filter(Place::OutgoingReply, any, any, move |_: &FilterContext<'_>, message: &mut Message| {
+    let watch = move |_: &FilterContext<'_>, message: &mut Message| {
         seen.lock().unwrap_or_else(PoisonError::into_inner).extend(call(&message.headers));
         Verdict::Pass
-    });
+    };
+    if config["watched"] != false {
+        cell.filter(Place::OutgoingReply, any, any, watch);
+    }
     put(&json!({"event": "ready", "pid": std::process::id()}));
     while let Some(command) = lines.recv().await {
         let mut answer = match obey(&command, &service, &calls).await {

@@ -1,0 +1,178 @@
+//! A project that the reference has provisioned, with a crowd of sites, and the servers of both makers in it.
+
+use core::time::Duration;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::crowd::{Crowd, Outstanding, PER_RELAY, relay_name, site_name};
+use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
+use crate::reference;
+
+/// Name of the project.
+pub(crate) const PROJECT: &str = "bench";
+/// Name of the server: also where it is dialled.
+pub(crate) const SERVER: &str = "localhost";
+
+/// Until the reference has made all keys, or a server takes clients.
+const PATIENCE: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A provisioned project, removed at the end.
+#[derive(Debug)]
+pub(super) struct Scene {
+    folder: TempDir,
+    server: PathBuf,
+    ports: [u16; 2],
+}
+
+/// A running server.
+pub(super) struct Server {
+    body: Body,
+    /// Where it listens for sites.
+    pub(super) port: u16,
+}
+
+enum Body {
+    Ours(Process),
+    Theirs(Child),
+}
+
+impl Scene {
+    /// Has the reference provision it, with so many sites in the crowd.
+    pub(super) fn provision(sites: usize) -> Result<Self> {
+        let folder = TempDir::with_prefix("fedcell-bench-")?;
+        let ports = free_ports()?;
+        let project = json!({
+            "api_version": 3, "name": PROJECT, "description": "a crowd",
+            "participants": [
+                {"name": SERVER, "type": "server", "org": PROJECT, "fed_learn_port": ports[0], "admin_port": ports[1]},
+                {"name": "admin@bench.org", "type": "admin", "org": PROJECT, "role": "project_admin"},
+            ],
+        });
+        let relays = (0..sites.div_ceil(PER_RELAY)).map(relay_name);
+        let crowd: Vec<String> = relays.chain((0..sites).map(site_name)).collect();
+        let target = folder.path().join("project");
+        let config = json!({
+            "role": "provision", "name": "the provisioner", "folder": target, "project": project, "crowd": crowd,
+        });
+        let log = folder.path().join("provision.log");
+        let process = Process::start_kind(Kind::Federation, Maker::Theirs, &config, &log)?;
+        let event = process.event("provisioned", PATIENCE)?;
+        let server = Path::new(event["kits"].as_str().context("no folder of kits")?).join(SERVER);
+        Ok(Self { folder, server, ports })
+    }
+
+    /// Folder of the kits of the crowd.
+    pub(super) fn crowd(&self) -> PathBuf {
+        self.folder.path().join("project/crowd")
+    }
+
+    /// A file in the scene's folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a server with a copy of its kit, and waits until it takes sites.
+    pub(super) fn serve(&self, maker: Maker) -> Result<Server> {
+        let ports = free_ports()?;
+        let workspace = TempDir::with_prefix_in("server-", self.folder.path())?.keep();
+        for part in ["startup", "local"] {
+            fs::create_dir_all(workspace.join(part))?;
+            for entry in fs::read_dir(self.server.join(part))? {
+                let entry = entry?;
+                fs::copy(entry.path(), workspace.join(part).join(entry.file_name()))?;
+            }
+        }
+        let kit = workspace.join("startup/fed_server.json");
+        let mut text = fs::read_to_string(&kit)?;
+        for (old, new) in self.ports.iter().zip(ports) {
+            text = text.replace(&old.to_string(), &new.to_string());
+        }
+        fs::write(&kit, text)?;
+        let log = workspace.join("server.out");
+        let body = match maker {
+            Maker::Ours => {
+                let config = json!({"role": "server", "name": "our server", "workspace": workspace, "watched": false});
+                let process = Process::start_own(CLIENT_ARGUMENT, "our server".to_owned(), &config, &log)?;
+                process.event("ready", PATIENCE)?;
+                Body::Ours(process)
+            }
+            Maker::Theirs => {
+                // As many sites as ours takes.
+                let defaults = workspace.join("local/resources.json.default");
+                let mut resources: Value = serde_json::from_slice(&fs::read(defaults)?)?;
+                resources["servers"] = json!([{"server": {"max_num_clients": 1000, "heart_beat_timeout": 600}}]);
+                let own: Value = resources;
+                fs::write(workspace.join("local/resources.json"), own.to_string())?;
+                let output = File::create(&log)?;
+                let mut command = Command::new(reference::interpreter());
+                // As `sub_start.sh` of the kit has it.
+                command.args(["-u", "-m", "nvflare.private.fed.app.server.server_train", "-m"]).arg(&workspace);
+                command.args([
+                    "-s",
+                    "fed_server.json",
+                    "--set",
+                    "secure_train=true",
+                    "org=bench",
+                    "config_folder=config",
+                ]);
+                command.current_dir(&workspace).stdin(Stdio::null());
+                command.stdout(output.try_clone()?).stderr(output);
+                Body::Theirs(command.spawn().context("the reference's server does not start")?)
+            }
+        };
+        let server = Server { body, port: ports[0] };
+        self.wait(&server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        Ok(server)
+    }
+
+    /// Waits until a site has registered.
+    fn wait(&self, server: &Server) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let joined = Crowd::connect(server.port, &self.crowd(), 1).and_then(|mut one| one.register(Outstanding(1)));
+            match joined {
+                Ok(_) => return Ok(()),
+                Err(error) => ensure!(Instant::now() < end, "the server takes nobody: {error:#}"),
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Server {
+    /// The id of the process.
+    pub(super) fn id(&self) -> u32 {
+        match &self.body {
+            Body::Ours(process) => process.id(),
+            Body::Theirs(child) => child.id(),
+        }
+    }
+
+    /// Its URL for sites.
+    pub(super) fn url(&self) -> String {
+        format!("stcp://{SERVER}:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Body::Theirs(child) = &mut self.body {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn free_ports() -> Result<[u16; 2]> {
+    let taken = [TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?];
+    Ok([taken[0].local_addr()?.port(), taken[1].local_addr()?.port()])
+}

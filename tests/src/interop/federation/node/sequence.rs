@@ -1,0 +1,87 @@
+//! Our clients one after the other, each with a cell and a connection of its own: the role `sequence`.
+
+use core::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use fedcell_auth::CommonName;
+use fedcell_auth::challenge::ClientParty;
+use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::Cell;
+use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_client::communicator::{Communicator, Config};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::text;
+use crate::interop::cell::node::put;
+
+/// Runs until the input ends or it is told to stop.
+pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+    put(&json!({"event": "ready", "pid": std::process::id()}));
+    while let Some(command) = lines.recv().await {
+        let mut answer = match obey(config, &command).await {
+            Ok(answer) => answer,
+            Err(error) => json!({"error": format!("{error:#}")}),
+        };
+        answer["id"] = command["id"].clone();
+        put(&answer);
+        if command["do"] == "stop" {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn obey(config: &Value, command: &Value) -> Result<Value> {
+    Ok(match text(command, "do")? {
+        "registrations" => {
+            let mut seconds = Vec::new();
+            for name in command["names"].as_array().context("no names")? {
+                let started = Instant::now();
+                let (cell, _) = joined(config, name.as_str().context("a name is a text")?).await?;
+                seconds.push(started.elapsed().as_secs_f64());
+                cell.shutdown().await;
+            }
+            json!({"seconds": seconds})
+        }
+        "heartbeats" => {
+            let (cell, communicator) = joined(config, text(command, "name")?).await?;
+            let count = command["count"].as_u64().context("no count")?;
+            for _ in 0..20 {
+                communicator.send_heartbeat(&[]).await?;
+            }
+            let started = Instant::now();
+            for _ in 0..count {
+                communicator.send_heartbeat(&[]).await?;
+            }
+            let seconds = started.elapsed().as_secs_f64();
+            cell.shutdown().await;
+            json!({"seconds": seconds, "done": count})
+        }
+        "stop" => json!({}),
+        other => json!({"error": format!("no command {other:?}")}),
+    })
+}
+
+/// A client that has registered.
+async fn joined(config: &Value, name: &str) -> Result<(Cell, Communicator)> {
+    let kit = Path::new(text(config, "crowd")?).join(name);
+    let server = text(config, "identity")?;
+    let builder = Cell::builder(name).root_url(text(config, "url")?).security(SecurityMode::Mtls);
+    let builder = builder.credentials(Credentials::from_kit(&kit)?).identity("server", server);
+    let cell = builder.start().await?;
+    let pair = Identity::load(&kit.join("client.crt"), &kit.join("client.key"))?;
+    let root = ProjectRoot::load(&kit.join("rootCA.pem"))?;
+    let party = ClientParty::new(Arc::new(pair), root, CommonName::parse(server)?)?;
+    let mut settings = Config::new(CommonName::parse(name)?, text(config, "project")?).with_party(party);
+    settings.register_interval = Duration::from_millis(10);
+    let communicator = Communicator::new(settings);
+    communicator.set_cell(cell.clone());
+    cell.ready().await;
+    communicator.register(&CancellationToken::new()).await?;
+    Ok((cell, communicator))
+}
