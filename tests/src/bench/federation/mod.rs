@@ -6,6 +6,7 @@
 //! ```
 
 mod crowd;
+mod rounds;
 mod scene;
 mod wire;
 
@@ -79,6 +80,7 @@ pub fn run(options: Options) -> super::Outcome {
         }
     }
     tell(&mut report, &figures, effort);
+    rounds::measure(&mut report, &scene, options.quick)?;
     report.finish()
 }
 

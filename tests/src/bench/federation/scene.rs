@@ -82,6 +82,29 @@ impl Scene {
 
     /// Starts a server with a copy of its kit, and waits until it takes sites.
     pub(super) fn serve(&self, maker: Maker) -> Result<Server> {
+        let (workspace, port) = self.workspace()?;
+        let log = workspace.join("server.out");
+        let body = match maker {
+            Maker::Ours => {
+                Body::Ours(ours(&json!({"role": "server", "workspace": workspace, "watched": false}), &log)?)
+            }
+            Maker::Theirs => Body::Theirs(theirs(&workspace, &log)?),
+        };
+        let server = Server { body, port };
+        self.wait(&server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        Ok(server)
+    }
+
+    /// Starts a server of ours with one job.
+    pub(super) fn serve_job(&self, sites: &[String], rounds: usize) -> Result<Server> {
+        let (workspace, port) = self.workspace()?;
+        let config = json!({"role": "job", "workspace": workspace, "sites": sites, "rounds": rounds});
+        let body = Body::Ours(ours(&config, &workspace.join("server.out"))?);
+        Ok(Server { body, port })
+    }
+
+    /// A copy of the server's kit with a port of its own.
+    fn workspace(&self) -> Result<(PathBuf, u16)> {
         let ports = free_ports()?;
         let workspace = TempDir::with_prefix_in("server-", self.folder.path())?.keep();
         for part in ["startup", "local"] {
@@ -97,41 +120,7 @@ impl Scene {
             text = text.replace(&old.to_string(), &new.to_string());
         }
         fs::write(&kit, text)?;
-        let log = workspace.join("server.out");
-        let body = match maker {
-            Maker::Ours => {
-                let config = json!({"role": "server", "name": "our server", "workspace": workspace, "watched": false});
-                let process = Process::start_own(CLIENT_ARGUMENT, "our server".to_owned(), &config, &log)?;
-                process.event("ready", PATIENCE)?;
-                Body::Ours(process)
-            }
-            Maker::Theirs => {
-                // As many sites as ours takes.
-                let defaults = workspace.join("local/resources.json.default");
-                let mut resources: Value = serde_json::from_slice(&fs::read(defaults)?)?;
-                resources["servers"] = json!([{"server": {"max_num_clients": 1000, "heart_beat_timeout": 600}}]);
-                let own: Value = resources;
-                fs::write(workspace.join("local/resources.json"), own.to_string())?;
-                let output = File::create(&log)?;
-                let mut command = Command::new(reference::interpreter());
-                // As `sub_start.sh` of the kit has it.
-                command.args(["-u", "-m", "nvflare.private.fed.app.server.server_train", "-m"]).arg(&workspace);
-                command.args([
-                    "-s",
-                    "fed_server.json",
-                    "--set",
-                    "secure_train=true",
-                    "org=bench",
-                    "config_folder=config",
-                ]);
-                command.current_dir(&workspace).stdin(Stdio::null());
-                command.stdout(output.try_clone()?).stderr(output);
-                Body::Theirs(command.spawn().context("the reference's server does not start")?)
-            }
-        };
-        let server = Server { body, port: ports[0] };
-        self.wait(&server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
-        Ok(server)
+        Ok((workspace, ports[0]))
     }
 
     /// Waits until a site has registered.
@@ -148,7 +137,37 @@ impl Scene {
     }
 }
 
+/// A process of ours in that role, once it is ready.
+fn ours(config: &Value, log: &Path) -> Result<Process> {
+    let process = Process::start_own(CLIENT_ARGUMENT, "our server".to_owned(), config, log)?;
+    process.event("ready", PATIENCE)?;
+    Ok(process)
+}
+
+/// The reference's own server program, with nothing around it.
+fn theirs(workspace: &Path, log: &Path) -> Result<Child> {
+    // As many sites as ours takes.
+    let mut resources: Value = serde_json::from_slice(&fs::read(workspace.join("local/resources.json.default"))?)?;
+    resources["servers"][0]["max_num_clients"] = json!(1000);
+    fs::write(workspace.join("local/resources.json"), resources.to_string())?;
+    let output = File::create(log)?;
+    let mut command = Command::new(reference::interpreter());
+    // As `sub_start.sh` of the kit has it.
+    command.args(["-u", "-m", "nvflare.private.fed.app.server.server_train", "-m"]).arg(workspace);
+    command.args(["-s", "fed_server.json", "--set", "secure_train=true", "org=bench", "config_folder=config"]);
+    command.current_dir(workspace).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    command.spawn().context("the reference's server does not start")
+}
+
 impl Server {
+    /// The process, if it is ours.
+    pub(super) fn ours(&mut self) -> Option<&mut Process> {
+        match &mut self.body {
+            Body::Ours(process) => Some(process),
+            Body::Theirs(_) => None,
+        }
+    }
+
     /// The id of the process.
     pub(super) fn id(&self) -> u32 {
         match &self.body {

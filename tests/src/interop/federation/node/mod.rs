@@ -2,6 +2,7 @@
 //! which describes their protocol. They read kits as they were provisioned.
 
 mod client;
+mod rounds;
 mod sequence;
 mod server;
 
@@ -20,6 +21,8 @@ pub(crate) fn main() -> ExitCode {
         let config = lines.recv().await.context("no configuration")?;
         match text(&config, "role")? {
             "client" => client::live(&config, lines).await,
+            "job" => rounds::job(&config, lines).await,
+            "sites" => rounds::sites(&config, lines).await,
             "sequence" => sequence::live(&config, lines).await,
             "server" => server::live(&config, lines).await,
             other => bail!("there is no {other} of ours"),

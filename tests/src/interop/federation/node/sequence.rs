@@ -68,7 +68,7 @@ async fn obey(config: &Value, command: &Value) -> Result<Value> {
 }
 
 /// A client that has registered.
-async fn joined(config: &Value, name: &str) -> Result<(Cell, Communicator)> {
+pub(super) async fn joined(config: &Value, name: &str) -> Result<(Cell, Communicator)> {
     let kit = Path::new(text(config, "crowd")?).join(name);
     let server = text(config, "identity")?;
     let builder = Cell::builder(name).root_url(text(config, "url")?).security(SecurityMode::Mtls);

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_cell::Cell;
 use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
 use fedcell_cell::proto::headers::HeaderMap;
 use fedcell_cell::proto::message::Message;
 use fedcell_cell::security::{Credentials, SecurityMode};
+use fedcell_cell::{Cell, CellBuilder};
 use fedcell_protocol_defs::cell::{HeaderKey, Topic, Wildcard};
 use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use serde_json::{Value, json};
@@ -33,21 +33,32 @@ const WATCHED: [(Topic<'static>, &str); 4] = [
 
 type Calls = Arc<Mutex<Vec<Value>>>;
 
-/// Runs the server until its input ends or it is told to stop.
-pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+/// What the kit in the workspace says of the server's cell, and the name of its project.
+pub(super) fn start(config: &Value) -> Result<(CellBuilder, String)> {
     let workspace = Path::new(text(config, "workspace")?);
-    let startup = workspace.join("startup");
     let kit = configuration(workspace, "startup/fed_server.json")?["servers"][0].take();
     let url = format!("{}://{}", text(&kit["service"], "scheme")?, text(&kit["service"], "target")?);
     let mode: SecurityMode = kit["connection_security"].as_str().unwrap_or("mtls").parse()?;
     let mut builder = Cell::builder("server").root_url(url).security(mode);
-    builder = builder.credentials(Credentials::from_kit(&startup)?);
+    builder = builder.credentials(Credentials::from_kit(&workspace.join("startup"))?);
     for (address, name) in kit["auth_identity_map"].as_object().into_iter().flatten() {
         builder = builder.identity(address, name.as_str().unwrap_or_default());
     }
+    Ok((builder, text(&kit, "name")?.to_owned()))
+}
+
+/// The membership of the project, with the keys in the workspace.
+pub(super) fn membership(config: &Value, project: &str) -> Result<MembershipService> {
+    let startup = Path::new(text(config, "workspace")?).join("startup");
     let identity = Identity::load(&startup.join("server.crt"), &startup.join("server.key"))?;
     let keys = ServerKeys { identity: Arc::new(identity), root: ProjectRoot::load(&startup.join("rootCA.pem"))? };
-    let service = MembershipService::new(Registrar::new(RegistrarConfig::new(text(&kit, "name")?), Some(keys))?);
+    Ok(MembershipService::new(Registrar::new(RegistrarConfig::new(project), Some(keys))?))
+}
+
+/// Runs the server until its input ends or it is told to stop.
+pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+    let (builder, project) = start(config)?;
+    let service = membership(config, &project)?;
     let cell = builder.start().await?;
     service.attach(&cell)?;
     let calls = Calls::default();
