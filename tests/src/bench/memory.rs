@@ -5,12 +5,14 @@ use std::fs;
 use anyhow::{Context, anyhow};
 
 /// What a process holds at one moment, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Pages in memory, shared ones in full (RSS).
     pub resident: u64,
     /// Pages in memory, shared ones divided among those who share them (PSS).
     pub proportional: u64,
+    /// Pages in memory that belong to no file: heap and stacks.
+    pub anonymous: u64,
 }
 
 /// What the process `id` holds now.
@@ -20,7 +22,11 @@ pub struct Memory {
 /// If there is no such process or it may not be looked at.
 pub fn of(id: u32) -> anyhow::Result<Memory> {
     let text = read(id, "smaps_rollup")?;
-    Ok(Memory { resident: field(&text, "Rss:")?, proportional: field(&text, "Pss:")? })
+    Ok(Memory {
+        resident: field(&text, "Rss:")?,
+        proportional: field(&text, "Pss:")?,
+        anonymous: field(&text, "Anonymous:")?,
+    })
 }
 
 /// The most that the process `id` has had in memory since it began or since [`forget_peak`].

@@ -53,12 +53,13 @@ struct Figures {
     heartbeats: Vec<f64>,
     heartbeats_at_once: Vec<f64>,
     idle: Vec<f64>,
+    idle_own: Vec<f64>,
     each_of_few: Vec<f64>,
     each_of_many: Vec<f64>,
     after: Vec<f64>,
 }
 
-/// Runs the whole comparison.
+/// Runs the whole comparison, or the half of it that `FEDCELL_BENCH_ROWS` names: `members` or `rounds`.
 ///
 /// # Errors
 ///
@@ -67,20 +68,27 @@ pub fn run(options: Options) -> super::Outcome {
     let effort = if options.quick {
         Effort { repetitions: 1, sites: 200, sequence: 10, seconds: 0.5 }
     } else {
-        Effort { repetitions: 3, sites: 1000, sequence: 30, seconds: 1.0 }
+        Effort { repetitions: 2, sites: 1000, sequence: 30, seconds: 1.0 }
     };
+    let rows = std::env::var("FEDCELL_BENCH_ROWS").unwrap_or_default();
+    let wants = |half: &str| rows.is_empty() || rows == half;
     let mut report = Report::new("federation", &["ours", "reference"], options);
     let scene = Scene::provision(effort.sites)?;
     let mut figures = [Figures::default(), Figures::default()];
-    for repetition in 0..effort.repetitions {
+    let repetitions = if wants("members") { effort.repetitions } else { 0 };
+    for repetition in 0..repetitions {
         for turn in 0..MAKERS.len() {
             let at = (turn + repetition) % MAKERS.len();
             let maker = MAKERS[at];
             figures[at].take(&scene, maker, effort).with_context(|| format!("server {}", maker.letter()))?;
         }
     }
-    tell(&mut report, &figures, effort);
-    rounds::measure(&mut report, &scene, options.quick)?;
+    if wants("members") {
+        tell(&mut report, &figures, effort);
+    }
+    if wants("rounds") {
+        rounds::measure(&mut report, &scene, options.quick)?;
+    }
     report.finish()
 }
 
@@ -110,8 +118,9 @@ impl Figures {
     /// Memory of a server that nobody knows, and with a hundred sites.
     fn few(&mut self, scene: &Scene, maker: Maker) -> Result<()> {
         let server = scene.serve(maker)?;
+        self.idle.push(mebibytes(server.idle.resident));
+        self.idle_own.push(mebibytes(server.idle.anonymous));
         let before = memory::of(server.id())?.resident;
-        self.idle.push(mebibytes(before));
         let mut crowd = Crowd::connect(server.port, &scene.crowd(), crowd::PER_RELAY)?;
         crowd.register(REGISTRATIONS_AT_A_TIME)?;
         self.each_of_few.push(each(before, memory::of(server.id())?.resident, crowd::PER_RELAY));
@@ -172,9 +181,11 @@ fn tell(report: &mut Report, figures: &[Figures; 2], effort: Effort) {
     let name = format!("heartbeats of {} sites with many outstanding, one generator", effort.sites);
     report.add(Measure::more(name, "/s", &aim(20.0)), of(|of| &of.heartbeats_at_once));
     report.add(Measure::less("memory of an idle server (RSS)", "MiB", &aim(10.0)), of(|of| &of.idle));
-    report.add(Measure::less("memory of each of 100 registered sites", "KiB", &aim(10.0)), of(|of| &of.each_of_few));
+    let name = "of it, heap and stacks: what is no part of a file";
+    report.add(Measure::less(name, "MiB", &aim(10.0)), of(|of| &of.idle_own));
+    report.add(Measure::less("memory of each of 100 registered sites", "KiB", &[]), of(|of| &of.each_of_few));
     let name = format!("memory of each of {} registered sites", effort.sites);
-    report.add(Measure::less(name, "KiB", &aim(10.0)), of(|of| &of.each_of_many));
+    report.add(Measure::less(name, "KiB", &[]), of(|of| &of.each_of_many));
     let name = format!("memory of the server with {} sites after their heartbeats", effort.sites);
     report.add(Measure::less(name, "MiB", &aim(10.0)), of(|of| &of.after));
     report.note("mutual TLS, RSA-2048, kits that the reference provisioned; a new server for every run");

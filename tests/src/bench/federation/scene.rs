@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::crowd::{Crowd, Outstanding, PER_RELAY, relay_name, site_name};
+use crate::bench::memory::{self, Memory};
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
 use crate::reference;
 
@@ -38,6 +39,8 @@ pub(super) struct Server {
     body: Body,
     /// Where it listens for sites.
     pub(super) port: u16,
+    /// Its memory before anybody had registered.
+    pub(super) idle: Memory,
 }
 
 enum Body {
@@ -90,8 +93,8 @@ impl Scene {
             }
             Maker::Theirs => Body::Theirs(theirs(&workspace, &log)?),
         };
-        let server = Server { body, port };
-        self.wait(&server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        let mut server = Server { body, port, idle: Memory::default() };
+        self.wait(&mut server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
         Ok(server)
     }
 
@@ -100,7 +103,7 @@ impl Scene {
         let (workspace, port) = self.workspace()?;
         let config = json!({"role": "job", "workspace": workspace, "sites": sites, "rounds": rounds});
         let body = Body::Ours(ours(&config, &workspace.join("server.out"))?);
-        Ok(Server { body, port })
+        Ok(Server { body, port, idle: Memory::default() })
     }
 
     /// A copy of the server's kit with a port of its own.
@@ -124,9 +127,10 @@ impl Scene {
     }
 
     /// Waits until a site has registered.
-    fn wait(&self, server: &Server) -> Result<()> {
+    fn wait(&self, server: &mut Server) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
+            server.idle = memory::of(server.id())?;
             let joined = Crowd::connect(server.port, &self.crowd(), 1).and_then(|mut one| one.register(Outstanding(1)));
             match joined {
                 Ok(_) => return Ok(()),

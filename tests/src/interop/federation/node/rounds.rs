@@ -54,7 +54,7 @@ pub(super) async fn job(config: &Value, mut lines: mpsc::UnboundedReceiver<Value
     let rounds = u32::try_from(config["rounds"].as_u64().context("no rounds")?)?;
     let mut settings = RunConfig::new(JOB, names(&config["sites"])?, rounds);
     settings.ask_again = ASK_AGAIN;
-    let storage = Files::at(&Path::new(text(config, "workspace")?).join("job"))?;
+    let storage = Files::at(Path::new(text(config, "workspace")?).join("job"))?;
     let run = Run::open(settings, model(&[0.0; VALUES])?, storage, Instant::now())?;
     let (tasks, mut reports) = TaskService::new(JOB, run);
     tasks.attach(&job_cell, &members);
@@ -87,7 +87,7 @@ pub(super) async fn sites(config: &Value, mut lines: mpsc::UnboundedReceiver<Val
     let mut loops = JoinSet::new();
     for name in names(&config["names"])? {
         let (cell, communicator) = joined(config, &name).await?;
-        let storage = Files::at(&Path::new(text(config, "folder")?).join(&name))?;
+        let storage = Files::at(Path::new(text(config, "folder")?).join(&name))?;
         let outbox = Outbox::open(storage, OutboxLimits::default(), RetryPolicy::default(), Instant::now())?;
         loops.spawn(async move {
             let task_loop = TaskLoop::new(communicator, JOB, ResultStore::new(outbox));

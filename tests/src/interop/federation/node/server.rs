@@ -40,7 +40,7 @@ pub(super) fn start(config: &Value) -> Result<(CellBuilder, String)> {
     let url = format!("{}://{}", text(&kit["service"], "scheme")?, text(&kit["service"], "target")?);
     let mode: SecurityMode = kit["connection_security"].as_str().unwrap_or("mtls").parse()?;
     let mut builder = Cell::builder("server").root_url(url).security(mode);
-    builder = builder.credentials(Credentials::from_kit(&workspace.join("startup"))?);
+    builder = builder.credentials(Credentials::from_kit(workspace.join("startup"))?);
     for (address, name) in kit["auth_identity_map"].as_object().into_iter().flatten() {
         builder = builder.identity(address, name.as_str().unwrap_or_default());
     }
