@@ -87,7 +87,7 @@ impl StreamConfig {
     /// How long a finished reliable stream is remembered, so as to acknowledge repetitions, if its sender does not ask
     /// for longer.
     pub(super) fn completed_ttl(&self) -> Duration {
-        Duration::from_secs_f64(Limit::COMPLETED_TASK_TTL).max(self.retry_timeout) + self.retry_wait
+        Duration::from_secs_f64(Limit::COMPLETED_TASK_TTL).max(self.retry_timeout).saturating_add(self.retry_wait)
     }
 }
 

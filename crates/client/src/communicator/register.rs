@@ -77,7 +77,10 @@ impl Communicator {
             };
             let tried = started.elapsed();
             tracing::info!(client = config.client_name.as_str(), %cause, "the server does not answer, trying again");
-            if config.register_patience.is_some_and(|patience| tried + config.register_interval > patience) {
+            if config
+                .register_patience
+                .is_some_and(|patience| tried.saturating_add(config.register_interval) > patience)
+            {
                 return Err(RegisterError::Unreachable { tried, cause: Box::new(cause) });
             }
             sleep(config.register_interval).await;

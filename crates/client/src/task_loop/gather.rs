@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fedcell_fobs::typed::Shareable;
 use fedcell_protocol_defs::federation::ShareableCode;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::executor::{ExecuteError, Executing, Executor};
@@ -44,7 +44,7 @@ where
 
 impl Gather {
     async fn collect(&self, task: Arc<Task>) -> BTreeMap<String, Shareable> {
-        let deadline = sleep_until(Instant::now() + self.patience);
+        let deadline = sleep(self.patience);
         tokio::pin!(deadline);
         let mut offer = self.communicator.offer(task);
         let mut results = BTreeMap::new();
