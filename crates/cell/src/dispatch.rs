@@ -174,6 +174,10 @@ impl<T: Waiting> Lane<T> {
         state.distrust == 0 && state.waiting.len() <= FEW
     }
 
+    fn is_distrusted(&self) -> bool {
+        self.lock().distrust > 0
+    }
+
     /// Notes how long a request took from its start until it was done or had to wait.
     fn note_start(&self, took: Duration) {
         let mut state = self.lock();
@@ -198,9 +202,12 @@ impl<T: Waiting> Lane<T> {
             };
             let Some(item) = self.pop() else { return };
             let mut item = Some(item);
-            let began = Instant::now();
+            // Where nothing is to be learned, a clock that is asked for each message costs more than it is worth.
+            let began = self.is_distrusted().then(Instant::now);
             let left = poll_fn(|context| Poll::Ready(item.take().and_then(|item| item.start(context)))).await;
-            self.note_start(began.elapsed());
+            if let Some(began) = began {
+                self.note_start(began.elapsed());
+            }
             match left {
                 None => spare = Some(permit),
                 Some(work) => go_on(work, permit),

@@ -53,6 +53,13 @@ struct Entry {
     value: Span,
 }
 
+/// A place within the value of a header that this cell has written, of which the bytes may be exchanged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patch {
+    start: usize,
+    end: usize,
+}
+
 /// Headers that a cell writes for a message of its own, and their bytes; a few more each.
 const OWN_HEADERS: (usize, usize) = (32, 768);
 
@@ -305,6 +312,30 @@ impl HeaderMap {
                 value,
             });
         }
+    }
+
+    /// The last `len` bytes of the value of a header that was written here and not received.
+    pub(crate) fn patch(&self, key: Known, len: usize) -> Option<Patch> {
+        let Place::At(at) = self.places.of(key as usize) else { return None };
+        let value = self.entries.get(at).filter(|entry| entry.value.store == Store::Added)?.value;
+        let start = value.len().checked_sub(len)?.checked_add(usize::try_from(value.start).ok()?)?;
+        Some(Patch { start, end: start + len })
+    }
+
+    /// Exchanges the bytes in a place for as many others. None if they are not as many.
+    pub(crate) fn overwrite(&mut self, place: Patch, bytes: &[u8]) -> Option<()> {
+        let target = self.added.get_mut(place.start..place.end).filter(|target| target.len() == bytes.len())?;
+        target.copy_from_slice(bytes);
+        Some(())
+    }
+
+    /// The same headers, with room for those that are still to come.
+    pub(crate) fn copy_to_be_extended(&self) -> Self {
+        let mut entries = Vec::with_capacity(OWN_HEADERS.0.max(self.entries.len()));
+        entries.extend_from_slice(&self.entries);
+        let mut added = Vec::with_capacity(OWN_HEADERS.1.max(self.added.len()));
+        added.extend_from_slice(&self.added);
+        Self { received: self.received.clone(), added, entries, ..*self }
     }
 
     /// Adds the item that `write` appends to the list in a header; begins a list if the header is absent or nil.

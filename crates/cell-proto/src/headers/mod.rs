@@ -12,6 +12,7 @@ mod value;
 
 pub use error::HeaderError;
 pub(crate) use known::Known;
+pub(crate) use map::Patch;
 pub use map::{HeaderLimits, HeaderMap, Headers};
 pub use route::{Hop, Route};
 pub(crate) use span::fingerprint;

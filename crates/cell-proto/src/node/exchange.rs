@@ -10,6 +10,7 @@ use tracing::debug;
 use super::event::{Class, Event, Outbound};
 use super::inbound::Arrival;
 use super::keys::Keys;
+use super::templates::Templates;
 use super::{ConnectionId, NodeConfig, NodeLimits};
 use crate::address::{Fqcn, FqcnBuf};
 use crate::filter::Filters;
@@ -43,6 +44,7 @@ pub struct Exchange {
     pub(super) bulks: BulkQueue,
     pub(super) stats: CellStats,
     pub(super) keys: Keys,
+    pub(super) templates: Templates,
     pub(super) drops: DropCounts,
     /// Messages of this cell to itself.
     loopback: VecDeque<Message>,
@@ -111,6 +113,7 @@ impl Exchange {
             bulks: BulkQueue::default(),
             stats: CellStats::new(),
             keys: Keys::default(),
+            templates: Templates::default(),
             drops: DropCounts::default(),
             loopback: VecDeque::new(),
             outbound: VecDeque::new(),

@@ -14,6 +14,7 @@ mod keys;
 mod machine;
 mod outbound;
 mod sealing;
+mod templates;
 mod untaken;
 
 pub use config::{ConnectionId, NodeConfig, NodeLimits, OriginCheck};

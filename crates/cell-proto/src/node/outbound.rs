@@ -261,7 +261,11 @@ impl Exchange {
             is_secure: about.secure,
             is_optional: about.optional,
         };
-        let mut message = Message::request(headers, &head, payload, now);
+        let mut message = if headers.is_empty() {
+            Message::new(self.templates.request(&head, now), payload)
+        } else {
+            Message::request(headers, &head, payload, now)
+        };
         let verdict = self.run_filters(now, Place::OutgoingRequest, None, Some(next.as_fqcn()), &mut message);
         if let Verdict::Refuse(reply) = verdict {
             let reason = reply.error().unwrap_or_default().into();
@@ -378,11 +382,18 @@ impl Exchange {
         mut reply: Reply,
         offered_url: Option<&str>,
     ) -> Result<(), Failure> {
-        let mut headers = core::mem::take(&mut reply.headers);
-        set_outcome(&mut headers, &reply);
+        let is_plain = reply.headers.is_empty() && reply.error().is_none() && reply.code() == ReturnCode::OK;
+        let template = if is_plain { self.templates.reply(head, now) } else { None };
         let encoding = reply.body.encoding();
         let payload = core::mem::replace(&mut reply.body, Body::none()).into_payload();
-        let mut message = Message::reply(headers, head, payload, now);
+        let mut message = match template {
+            Some(headers) => Message::new(headers, payload),
+            None => {
+                let mut headers = core::mem::take(&mut reply.headers);
+                set_outcome(&mut headers, &reply);
+                Message::reply(headers, head, payload, now)
+            }
+        };
         if let Some(url) = offered_url {
             message.headers.insert(HeaderKey::CONN_URL, url);
         }
