@@ -3,7 +3,7 @@
 use fedcell_auth::UnixTime;
 
 use crate::clock;
-use crate::headers::{HeaderMap, HeaderValue, Known, Patch, fingerprint};
+use crate::headers::{HeaderMap, HeaderValue, Known, Patch, RawValue, fingerprint};
 use crate::message::{Message, Payload, ReplyHead, RequestHead};
 
 /// How many templates are kept; a new one takes the place of another.
@@ -107,7 +107,7 @@ impl Template {
     }
 
     fn has(&self, key: Known, text: &str) -> bool {
-        self.headers.known(key).and_then(|value| value.as_text()) == Some(text)
+        self.headers.known(key).and_then(RawValue::as_text) == Some(text)
     }
 
     fn copy(&self, id: Option<&str>, now: UnixTime) -> Option<HeaderMap> {

@@ -35,6 +35,9 @@ pub(crate) enum Asked {
     Stream(StreamedRequest),
 }
 
+/// About what a request that waits takes in memory beside its bytes: where its headers lie, and where its reply goes.
+const BESIDE: usize = 1024;
+
 /// A request with the cell that it is for, waiting for its handler.
 #[derive(Debug)]
 pub(crate) struct Arrived {
@@ -48,7 +51,7 @@ impl Waiting for Arrived {
             Asked::Message(request) => (&request.message.payload, &request.message.headers),
             Asked::Stream(request) => (&request.payload, request.head.headers()),
         };
-        payload.len() + headers.size_hint()
+        payload.len() + headers.size_hint() + BESIDE
     }
 
     fn start(self, context: &mut Context<'_>) -> Option<Work> {
