@@ -27,8 +27,8 @@ const BATCH_BYTES: usize = 256 * 1024;
 const BATCH_FRAMES: usize = 64;
 
 /// Writes that follow each other as quickly as this are many small ones that could be one: those who queue frames leave
-/// them to the writer, whose turn comes when they pause. One that sends and then waits for the answer never finds the
-/// last write so short a time ago.
+/// them to the writer, whose turn comes when they pause. What follows a single frame of the peer is no such write, however
+/// quickly the peer answered: both talk in turns.
 pub(super) const DENSE: Duration = Duration::from_micros(15);
 
 /// Control frames that may wait. A peer that asks for heartbeats and takes no answer gets no more than these.
@@ -93,6 +93,8 @@ struct Queues {
     is_writer_idle: bool,
     /// When bytes last left, or came into an empty queue.
     moved_at: Instant,
+    /// A single frame of the peer has come, and nothing has left since.
+    is_turn: bool,
     /// Frames came into an empty queue, and nobody has looked at the clock since.
     is_fresh: bool,
     /// The right to write, while nobody does.
@@ -183,6 +185,7 @@ impl Outbox {
             is_closed: false,
             is_writer_idle: false,
             moved_at: Instant::now(),
+            is_turn: false,
             is_fresh: false,
             pen: None,
         };
@@ -246,7 +249,8 @@ impl Outbox {
         }
         // Whoever has the pen looks here again before putting it down.
         let Some(pen) = &queues.pen else { return };
-        let is_lone = queues.is_writer_idle && !pen.has_just_written(now);
+        let is_turn = queues.is_turn && frames == 1;
+        let is_lone = queues.is_writer_idle && (is_turn || !pen.has_just_written(now));
         // The writer has been told already then, but a sender that never pauses may keep it from its turn.
         let is_overdue = frames >= BATCH_FRAMES;
         if (is_lone || is_overdue)
@@ -255,6 +259,7 @@ impl Outbox {
             if pen.batch.is_empty() {
                 take(&mut queues, &mut pen.batch);
             }
+            queues.is_turn = false;
             drop(queues);
             let wrote = pen.try_write();
             let now = pen.note_written(now);
@@ -310,6 +315,12 @@ impl Outbox {
     /// Takes the pen away for good: the connection is gone.
     pub(crate) fn break_pen(&self) {
         drop(self.lock().pen.take());
+    }
+
+    /// So many frames of the peer have been read at once. What is an answer to a single one, or comes of it, need not wait for
+    /// others to go with.
+    pub(crate) fn note_read(&self, frames: usize) {
+        self.lock().is_turn = frames == 1;
     }
 
     /// Says how many bytes wait elsewhere for this connection. Whether the queue is crowded now.

@@ -209,12 +209,17 @@ async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer
     outbox.push(Class::Message, frame(1, b"x")).unwrap();
     outbox.flush();
     assert_eq!(outbox.bytes(), 0, "written before the writer had a turn");
-    // Right behind the first, and more than the pipe takes.
-    for sequence in 2..=20 {
+    // Right behind the first, as both talk in turns; then one that is nobody's turn, and more than the pipe takes.
+    outbox.note_read(1);
+    outbox.push(Class::Message, frame(2, b"y")).unwrap();
+    outbox.flush();
+    assert_eq!(outbox.bytes(), 0, "an answer to a single frame waits for others to go with");
+    outbox.note_read(2);
+    for sequence in 3..=20 {
         outbox.push(Class::Message, frame(sequence, &[0; 100])).unwrap();
         outbox.flush();
+        assert!(outbox.bytes() > 0, "left to the writer");
     }
-    assert!(outbox.bytes() > 0, "left to the writer");
     outbox.close(false);
     let mut all = Vec::new();
     far.read_to_end(&mut all).await.unwrap();

@@ -30,6 +30,7 @@ struct Feed {
 impl Receiver for Feed {
     fn receive(&mut self, frames: &mut Vec<Frame>) -> Verdict {
         let id = self.connection;
+        self.own.note_read(frames.len());
         let take = |core: &mut Core, now| {
             for frame in frames.drain(..) {
                 core.node.handle_frame(now, id, frame);
