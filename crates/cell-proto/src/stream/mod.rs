@@ -26,6 +26,7 @@ mod memory;
 mod open;
 mod outgoing;
 mod pace;
+mod path;
 mod receiver;
 mod segments;
 mod sender;

@@ -14,7 +14,8 @@ use fedcell_auth::UnixTime;
 use fedcell_protocol_defs::stream::{DataType, HeaderKey, Limit};
 
 use super::config::min_retry;
-use super::pace::{Pace, WIDEN_AFTER};
+use super::pace::{Least, Pace, WIDEN_AFTER};
+use super::path::Path;
 use super::segments::Segments;
 use super::{OpenStream, StreamConfig, StreamError};
 use crate::address::FqcnBuf;
@@ -115,7 +116,8 @@ impl Sender {
         let ack_interval = open.ack_interval.unwrap_or(config.ack_interval).clamp(1, window.max(1));
         // A receiver acknowledges at the first chunk boundary behind the interval: fewer bytes on their way, and both
         // would wait for each other. The fallback is for receivers before 2.9, which go by their own interval.
-        let least = config.least_in_flight.max(ack_interval + chunk_size as u64);
+        let together = config.least_in_flight.max(ack_interval + chunk_size as u64);
+        let least = Least { together, each: ack_interval.max(chunk_size as u64) };
         Self {
             target,
             id,
@@ -179,6 +181,15 @@ impl Sender {
         self.is_sent && self.kept.is_empty()
     }
 
+    /// Whether it is not known yet which path the stream takes; none is needed for one of a single small chunk.
+    pub(super) const fn wants_path(&self) -> bool {
+        self.pace.wants_path()
+    }
+
+    pub(super) fn join(&mut self, path: Path) {
+        self.pace.join(path);
+    }
+
     /// Whether there is a chunk that may be sent now, for the first time or again.
     pub(super) fn may_send(&self) -> bool {
         self.has_fresh() && self.is_open() || self.first_repeated().is_some() || self.is_asking
@@ -210,7 +221,7 @@ impl Sender {
             && taken > self.taken
         {
             self.taken = taken;
-            self.pace.handle_delivered(now, taken, self.sent);
+            self.pace.handle_delivered(now, taken);
             outcome = Acknowledged::More;
         }
         while self.kept.front().is_some_and(|kept| kept.sequence < self.received) {

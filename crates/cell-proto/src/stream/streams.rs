@@ -8,6 +8,7 @@ use fedcell_protocol_defs::stream::{Channel, DataType, HeaderKey, Topic};
 use super::collect::Collected;
 use super::memory::{Ended, Origins};
 use super::open::{Source, TransmitSource};
+use super::path::Paths;
 use super::receiver::{AckPoint, Receiver};
 use super::sender::Sender;
 use super::timers::{Timers, Waiter};
@@ -31,6 +32,7 @@ pub struct Streams {
     pub(super) senders: ByNumber<StreamId, Box<Sender>>,
     /// Outgoing streams that have something to send, the one whose turn it is first.
     pub(super) queue: VecDeque<StreamId>,
+    pub(super) paths: Paths,
     pub(super) ended: Ended,
     pub(super) next_incoming: u64,
     pub(super) receivers: ByNumber<IncomingId, Box<Receiver>>,
@@ -78,6 +80,7 @@ impl Streams {
             next_id: first_number,
             senders: ByNumber::default(),
             queue: VecDeque::new(),
+            paths: Paths::default(),
             ended: Ended::default(),
             next_incoming: 0,
             receivers: ByNumber::default(),
@@ -119,6 +122,9 @@ impl Streams {
                 sender.note_held(now);
                 self.settle_sender(now, id);
                 continue;
+            }
+            if !is_small && sender.wants_path() {
+                sender.join(self.paths.to(&sender.target));
             }
             let Some(chunk) = sender.next_chunk(now) else { continue };
             let (channel, topic) = (Channel::STREAM, Topic::DATA);

@@ -11,6 +11,7 @@ mod budget;
 mod outbox;
 mod pen;
 mod reader;
+mod slabs;
 mod times;
 mod writer;
 
@@ -18,6 +19,7 @@ pub(crate) use budget::Budget;
 pub(crate) use outbox::{Class, Outbox, OutboxLimits, Refused};
 pub(crate) use pen::Timed;
 pub(crate) use reader::{End, Receiver, Verdict, read_loop};
+pub(crate) use slabs::Slabs;
 pub(crate) use times::WriteTimes;
 pub(crate) use writer::write_loop;
 

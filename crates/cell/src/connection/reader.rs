@@ -5,18 +5,24 @@ use std::io;
 use bytes::BytesMut;
 use fedcell_cell_proto::frame::{Frame, FrameDecoder, FrameError, FrameLimits};
 
+use super::slabs::{LARGEST, Slabs};
 use crate::driver::ReadHalf;
 
 /// Least and most bytes to ask the system for at once. Small messages that somebody keeps hold on to little memory, a
 /// busy connection needs few calls.
 const READ_SIZES: (usize, usize) = (4 * 1024, 256 * 1024);
 
-/// Frames of known peers from this size on are read into a buffer of their own, so that they are not copied and nothing
-/// else stays with them in memory; beyond the second size memory follows what has come. Chunks of streams lie between.
-const LARGE_FRAMES: (usize, usize) = (128 * 1024, 1024 * 1024 + 128 * 1024);
+/// Frames of known peers of which so much is missing are read into a buffer of their own, so that they are not copied and
+/// nothing else stays with them in memory; beyond [`LARGEST`] memory follows what has come. Chunks of streams lie
+/// between.
+const LARGE: usize = 128 * 1024;
 
 /// Frames handed over at once; more wait in the buffer, so that other work of the endpoint gets its turn.
 const BATCH_FRAMES: usize = 256;
+
+/// Bytes of large frames that a reader takes without a pause. What its frames have woken runs on the same thread, behind
+/// it: a peer that always has more would make it wait for very long.
+const BULK_PER_TURN: usize = 4 * 1024 * 1024;
 
 /// What the reader does after handing frames over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +75,20 @@ impl End {
 }
 
 /// Reads until the connection ends. Frames that came before a malformed one are handed over.
-pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameLimits, receiver: &mut R) -> End {
+pub(crate) async fn read_loop<R: Receiver>(
+    mut reading: ReadHalf,
+    limits: FrameLimits,
+    slabs: &Slabs,
+    receiver: &mut R,
+) -> End {
     let mut decoder = FrameDecoder::new(limits);
     let mut buffer = BytesMut::new();
     let mut frames = Vec::new();
     let mut read_size = READ_SIZES.0;
     let mut is_admitted = false;
-    let mut was_large = false;
+    let (mut is_large, mut was_large) = (false, false);
+    // Bytes of large frames since other tasks had their turn.
+    let mut bulk = 0;
     loop {
         let mut failure = None;
         // Until the peer is admitted the limit may change with every frame.
@@ -92,7 +105,14 @@ pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameL
         }
         // More frames may wait in the buffer then.
         let is_full = frames.len() == most;
+        let mut is_turn_over = is_full;
         if !frames.is_empty() {
+            let is_bulk = core::mem::take(&mut is_large);
+            if is_bulk {
+                // Nothing but the frame was read into its buffer.
+                buffer = BytesMut::new();
+                was_large = true;
+            }
             match receiver.receive(&mut frames) {
                 Verdict::Unknown => {}
                 Verdict::Admitted if is_admitted => {}
@@ -103,28 +123,36 @@ pub(crate) async fn read_loop<R: Receiver>(mut reading: ReadHalf, limits: FrameL
                 Verdict::Stop => return End::Stopped,
             }
             frames.clear();
+            // Small messages amid bulk are for somebody who ought not to wait for the bulk.
+            is_turn_over |= bulk > 0 && (!is_bulk || bulk >= BULK_PER_TURN);
         }
         if let Some(error) = failure {
             return End::Malformed(error);
         }
         receiver.ready().await;
-        if is_full {
+        if is_turn_over {
             // A peer that always has more must not keep a thread from the others.
             tokio::task::yield_now().await;
+            bulk = 0;
+        }
+        if is_full {
             continue;
         }
         let missing = decoder.missing(buffer.len());
-        let is_large = is_admitted && missing >= LARGE_FRAMES.0 && missing <= LARGE_FRAMES.1;
-        let want = if is_large {
-            missing
+        if is_admitted && !is_large && missing >= LARGE && buffer.len() + missing <= LARGEST {
+            let mut large = slabs.take(buffer.len() + missing);
+            large.extend_from_slice(&buffer);
+            (buffer, is_large) = (large, true);
+            bulk += buffer.len() + missing;
+        }
+        let (want, most) = if is_large {
+            (missing, missing)
         } else if core::mem::take(&mut was_large) {
             // Another such frame may follow, of which only the beginning is to come here.
-            READ_SIZES.0
+            (READ_SIZES.0, usize::MAX)
         } else {
-            decoder.room_wanted(buffer.len(), read_size)
+            (decoder.room_wanted(buffer.len(), read_size), usize::MAX)
         };
-        was_large |= is_large;
-        let most = if is_large { missing } else { usize::MAX };
         match reading.read(&mut buffer, want, most).await {
             Ok(0) if buffer.is_empty() => return End::Finished,
             Ok(0) => return End::Truncated,

@@ -13,6 +13,7 @@ use super::budget::Budget;
 use super::outbox::{Class, Outbox, OutboxLimits, Refused};
 use super::pen::Timed;
 use super::reader::{End, Receiver, Verdict, read_loop};
+use super::slabs::Slabs;
 use super::times::WriteTimes;
 use super::writer::write_loop;
 use crate::driver::Link;
@@ -276,7 +277,7 @@ async fn read(chunks: &[Vec<u8>], admit_after: usize, limits: FrameLimits) -> (V
     let (near, mut far) = tokio::io::duplex(64);
     let reading = tokio::spawn(async move {
         let mut recorder = Recorder { seen: Vec::new(), admit_after };
-        let end = read_loop(Link::memory(near).reading, limits, &mut recorder).await;
+        let end = read_loop(Link::memory(near).reading, limits, &Slabs::new(), &mut recorder).await;
         (recorder.seen, end)
     });
     for chunk in chunks {

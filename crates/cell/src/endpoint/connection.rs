@@ -117,7 +117,7 @@ impl Endpoint {
             Feed { endpoint: self.clone(), connection: id, own: outbox.clone(), crowded: Vec::new(), lane: None };
         let end = tokio::select! {
             biased;
-            end = read_loop(link.reading, limits.frames, &mut feed) => end,
+            end = read_loop(link.reading, limits.frames, &self.inner.slabs, &mut feed) => end,
             () = closed.notified() => End::Stopped,
             () = evicted(eviction.as_deref()) => End::Evicted,
             outcome = &mut writer.0 => End::Failed(outcome.map_or_else(io::Error::other, |written| {

@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::backbone::Backbone;
 use crate::clock::Clock;
-use crate::connection::{Budget, Outbox, WriteTimes};
+use crate::connection::{Budget, Outbox, Slabs, WriteTimes};
 use crate::dispatch::{Idle, Lane};
 use crate::download::Shared;
 use crate::driver::{Admission, AdmissionLimits};
@@ -67,6 +67,7 @@ struct Inner {
     admission: Admission,
     budget: Arc<Budget>,
     times: Arc<WriteTimes>,
+    slabs: Slabs,
     subnets: Subnets,
     backbone: Arc<Backbone>,
     sealing: Sealing,
@@ -99,6 +100,7 @@ impl Endpoint {
             }),
             budget: Arc::new(Budget::new(limits.outgoing_total)),
             times: Arc::new(WriteTimes::new()),
+            slabs: Slabs::new(),
             subnets: Subnets::default(),
             backbone: Arc::new(backbone),
             sealing,
@@ -279,8 +281,15 @@ impl Endpoint {
         (result, crowded)
     }
 
-    /// The task that calls the node when its time comes.
+    /// The task that does what is due: calls the node when its time comes, gives memory back.
     pub(crate) async fn drive_timer(self) {
+        tokio::select! {
+            () = self.drive_deadlines() => {}
+            () = self.inner.slabs.sweep() => {}
+        }
+    }
+
+    async fn drive_deadlines(&self) {
         loop {
             let armed = self.lock().armed();
             let rearmed = self.inner.timer.notified();

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::stream::pace::Pace;
+use crate::stream::pace::{Least, Pace};
+use crate::stream::path::{self, Paths};
 
 const MIB: u64 = 1 << 20;
 
@@ -25,7 +26,9 @@ struct Path {
 
 impl Path {
     fn new() -> Self {
-        Self { pace: Pace::new(2 * MIB, 64 * MIB), now: Duration::ZERO, sent: 0 }
+        let mut pace = Pace::new(Least { together: 2 * MIB, each: MIB }, 64 * MIB);
+        pace.join(path::Path::default());
+        Self { pace, now: Duration::ZERO, sent: 0 }
     }
 
     /// Sends chunks of a MiB for a minute while the path takes so many bytes per second and is so long, both ways
@@ -53,7 +56,7 @@ impl Path {
                 delivered += offset - taken;
             }
             taken = offset;
-            self.pace.handle_delivered(UnixTime::since_epoch(self.now), taken, self.sent);
+            self.pace.handle_delivered(UnixTime::since_epoch(self.now), taken);
         }
         Achieved { rate: delivered as f64 / (end - half).as_secs_f64(), queue }
     }
@@ -96,11 +99,71 @@ fn a_path_that_changes_is_filled_again() {
 #[test]
 fn the_limit_stays_between_its_bounds() {
     for (least, most) in [(0, 0), (5, 3), (MIB, 4 * MIB)] {
-        let mut pace = Pace::new(least, most);
+        let mut pace = Pace::new(Least { together: least, each: least }, most);
         for _ in 0..100 {
             pace.widen();
         }
         assert_eq!(pace.limit(), most.max(1));
         assert!(pace.is_widest());
     }
+}
+
+#[test]
+fn streams_to_one_target_fill_the_path_together_and_do_not_stuff_it() {
+    let ms = Duration::from_millis;
+    for (width, length) in [(1e9, ms(0)), (1e9, ms(1)), (1e8, ms(20)), (6e8, ms(40))] {
+        for streams in [1, 2, 8] {
+            let achieved = together(streams, width, length);
+            // Once more what the path holds, and a few chunks of each.
+            let chunks = Duration::from_secs_f64((4 * streams as u64 * MIB) as f64 / width);
+            let longest = 2 * length + chunks;
+            assert!(achieved.rate > 0.9 * width, "{streams} × {width} B/s, {length:?}: {achieved:?}");
+            assert!(achieved.queue <= longest, "{streams} × {width} B/s, {length:?}: {achieved:?}");
+        }
+    }
+}
+
+/// The same as [`Path::run`] for so many streams, which take turns.
+fn together(streams: usize, width: f64, length: Duration) -> Achieved {
+    let mut paths = Paths::default();
+    // Pace, bytes sent, bytes taken.
+    let mut senders: Vec<(Pace, u64, u64)> = (0..streams)
+        .map(|_| {
+            let mut pace = Pace::new(Least { together: 2 * MIB, each: MIB }, 64 * MIB);
+            pace.join(paths.to(&cell("site-1")));
+            (pace, 0, 0)
+        })
+        .collect();
+    let (half, end) = (10 * SECOND, 20 * SECOND);
+    let (mut now, mut free_at) = (Duration::ZERO, Duration::ZERO);
+    let mut acks: VecDeque<(Duration, usize, u64)> = VecDeque::new();
+    let (mut delivered, mut queue) = (0, Duration::ZERO);
+    while now < end {
+        let mut is_more = true;
+        while core::mem::take(&mut is_more) {
+            for (index, (pace, sent, taken)) in senders.iter_mut().enumerate() {
+                if *sent - *taken >= pace.limit() {
+                    continue;
+                }
+                is_more = true;
+                *sent += MIB;
+                pace.handle_sent(UnixTime::since_epoch(now), *sent);
+                let begins = free_at.max(now);
+                free_at = begins + Duration::from_secs_f64(MIB as f64 / width);
+                if now > half {
+                    queue = queue.max(begins - now);
+                }
+                acks.push_back((free_at + length, index, *sent));
+            }
+        }
+        let (at, index, offset) = acks.pop_front().unwrap();
+        now = at;
+        let (pace, _, taken) = &mut senders[index];
+        if now > half && now <= end {
+            delivered += offset - *taken;
+        }
+        *taken = offset;
+        pace.handle_delivered(UnixTime::since_epoch(now), offset);
+    }
+    Achieved { rate: delivered as f64 / (end - half).as_secs_f64(), queue }
 }

@@ -84,6 +84,7 @@ fn no_more_chunks_are_on_their_way_than_a_receiver_tolerates() {
 #[test]
 fn streams_take_turns_and_small_ones_do_not_wait() {
     let mut streams = sender();
+    streams.config.least_in_flight = 6 * KIB as u64;
     for _ in 0..2 {
         streams.send_whole(NOW, &cell("site-1"), plain(), &data(3 * KIB)).unwrap();
     }
