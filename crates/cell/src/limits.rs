@@ -50,7 +50,7 @@ pub struct Limits {
     /// Bytes of all requests and replies that are being collected from streams. Default 16 GiB; what goes beyond is
     /// refused.
     pub blobs_total: u64,
-    /// Chunks, windows, waiting times and bounds of streams. Default: those of [`StreamConfig`], with chunks of 512 KiB, of
+    /// Chunks, windows, waiting times and bounds of streams. Default: those of [`StreamConfig`], with chunks of 256 KiB, of
     /// which two at least are on their way.
     pub streams: StreamConfig,
     /// Handlers that run at a time, in the whole cell. Default 1024.
@@ -69,10 +69,10 @@ pub struct Limits {
 }
 
 /// Streams that keep small messages prompt. A chunk is not interrupted, and what is on its way is before whatever comes
-/// next: half of what the reference takes for a chunk is a compromise between that and the cost of each chunk.
+/// next: a quarter of what the reference takes for a chunk is a compromise between that and the cost of each chunk.
 fn prompt_streams() -> StreamConfig {
     let mut streams = StreamConfig::default();
-    streams.chunk_size = Defaults::CHUNK_SIZE / 2;
+    streams.chunk_size = Defaults::CHUNK_SIZE / 4;
     streams.ack_interval = streams.chunk_size as u64;
     streams.least_in_flight = 2 * streams.chunk_size as u64;
     streams

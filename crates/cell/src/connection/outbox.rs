@@ -21,7 +21,7 @@ use crate::driver::Batch;
 
 /// Bytes taken out of the queue for one write: enough to keep the system busy, little enough for a control frame not to
 /// wait behind them. One frame is taken whole, whatever its size.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// Frames taken out for one write.
 const BATCH_FRAMES: usize = 64;

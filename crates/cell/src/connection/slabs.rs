@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 /// Largest frame that is read into such memory.
 pub(super) const LARGEST: usize = 1024 * 1024 + 128 * 1024;
 /// Buffers that go round.
-const ROUND: usize = 16;
+const ROUND: usize = 32;
 /// Size of a slab. Allocators hand sizes above 32 MiB through to the system; pages that are not written cost nothing.
 const SLAB: usize = 33 * 1024 * 1024;
 /// What was not used for this long, or up to twice as long, is given back.

@@ -11,7 +11,7 @@ const BACKLOG: u32 = 4096;
 /// Bytes that the system takes from us beyond what it has sent. More only makes small frames wait: by itself the system
 /// takes megabytes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const UNSENT: u32 = 256 * 1024;
+const UNSENT: u32 = 64 * 1024;
 
 /// A bound TCP port.
 #[derive(Debug)]

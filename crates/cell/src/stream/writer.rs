@@ -73,7 +73,7 @@ impl StreamDraft {
         self.header(HeaderKey::FILE_NAME, name)
     }
 
-    /// Sets how many bytes a chunk has. Default 512 KiB.
+    /// Sets how many bytes a chunk has. Default 256 KiB.
     pub const fn chunk_size(mut self, bytes: usize) -> Self {
         self.stream.chunk_size = Some(bytes);
         self

@@ -24,7 +24,6 @@ use super::inlet::Inlet;
 use super::outlet::Outlet;
 use super::reader::Source;
 use super::register::{Handlers, StreamHandler};
-use crate::error::RequestError;
 
 /// What came of the streams and is dealt with after the lock.
 #[derive(Default)]
