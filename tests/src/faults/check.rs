@@ -15,6 +15,8 @@ use super::transfer::{Done, Transfer};
 /// How long cells may take to forget what is over: a receiver remembers a reliable stream as long as its sender may
 /// repeat it.
 const FORGET: Duration = Duration::from_secs(150);
+/// After that a cell has given back the memory that it kept for the next large stream.
+const GIVEN_BACK: Duration = Duration::from_secs(11);
 /// How much more memory a process may hold at the end: allocators keep some of what is freed.
 const MEMORY: u64 = 64 << 20;
 /// Files and sockets more.
@@ -33,7 +35,8 @@ pub(super) fn settle(network: &Network<'_>) -> Result<Held> {
         let held = network.inspect()?;
         let busy = held.iter().any(|(_, held)| held["streams"] != 0 || held["waiting"] != 0);
         if !busy || Instant::now() >= end {
-            return Ok(held);
+            thread::sleep(GIVEN_BACK);
+            return network.inspect();
         }
         thread::sleep(Duration::from_millis(500));
     }

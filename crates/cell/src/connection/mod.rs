@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   socket ─► reader ─► frames, a batch at a time ─► endpoint ─► events, replies to waiting callers
-//!                                                        │
+//!                └─ Slabs: memory of large frames         │
 //!   socket ◄─ writer ◄─ Outbox: control │ messages │ bulk◄┘
 //! ```
 
