@@ -155,23 +155,45 @@ fn small(report: &mut Report, chains: &mut [Option<Chain>], effort: Effort) -> a
     let measure = Measure::more(name, "/s", &[Aim::Better("reference", 100.0)]);
     report.add(measure, runs.iter().map(|runs| Summary::of_runs(runs)).collect());
 
+    for streams in [1, 8] {
+        during(report, chains, effort, streams, &idle)?;
+    }
+    Ok(())
+}
+
+/// Small requests while a large payload is on its way in so many streams, beside those of an idle connection.
+fn during(
+    report: &mut Report,
+    chains: &mut [Option<Chain>],
+    effort: Effort,
+    streams: usize,
+    idle: &[Option<Summary>],
+) -> anyhow::Result<()> {
+    let size = shown(effort.large);
+    let many = if streams > 1 { format!(" in {streams} streams") } else { String::new() };
     let mut whole = Vec::new();
     let busy = samples(chains, |chain| {
-        let command = json!({"do": "during_bulk", "size": effort.large, "small": SMALL, "streamed": true});
-        let done = chain.client.ask(&command)?;
-        whole.push((chain.column, done["seconds"].as_f64().unwrap_or(f64::NAN)));
-        Ok(microseconds(&done))
+        let mut times = Vec::new();
+        for _ in 0..effort.repetitions {
+            let command = json!({
+                "do": "during_bulk", "size": effort.large, "small": SMALL, "streamed": true, "streams": streams,
+            });
+            let done = chain.client.ask(&command)?;
+            whole.push((chain.column, done["seconds"].as_f64().unwrap_or(f64::NAN)));
+            times.extend(microseconds(&done));
+        }
+        Ok(times)
     })?;
-    let name = format!("streamed request, 1 KiB, while {} are on their way", shown(effort.large));
+    let name = format!("streamed request, 1 KiB, while {size}{many} are on their way");
     report.add(Measure::less(name, "µs", &[]), busy.clone());
     let ratios = idle.iter().zip(&busy).map(|(idle, busy)| {
         let tail = |summary: &Option<Summary>| summary.as_ref().and_then(|summary| summary.p99);
         tail(busy).zip(tail(idle)).and_then(|(busy, idle)| Summary::of_runs(&[busy / idle]))
     });
-    let measure = Measure::less("the 99th percentile of that, as a multiple of idle", "×", &[Aim::AtMost(10.0)]);
-    report.add(measure, ratios.collect());
+    let name = format!("the 99th percentile of that, as a multiple of idle{many}");
+    report.add(Measure::less(name, "×", &[Aim::AtMost(10.0)]), ratios.collect());
     for (column, seconds) in whole {
-        report.note(format!("{}: the large request took {seconds:.2} s beside the small ones", column.name()));
+        report.note(format!("{}: {size}{many} took {seconds:.2} s beside the small ones", column.name()));
     }
     Ok(())
 }

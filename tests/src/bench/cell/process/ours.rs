@@ -124,7 +124,9 @@ impl Obey for Peer {
             "outstanding" if streamed => {
                 asking::outstanding(&streams, size()?, count()?, number(arguments, "outstanding")?).await
             }
-            "during_bulk" if streamed => streams.during_bulk(size()?, number(arguments, "small")?).await,
+            "during_bulk" if streamed => {
+                streams.during_bulk(size()?, number(arguments, "small")?, number(arguments, "streams")?).await
+            }
             "round_trip" => Ok(json!({"nanoseconds": asking::round_trips(self, size()?, count()?).await?})),
             "outstanding" => asking::outstanding(self, size()?, count()?, number(arguments, "outstanding")?).await,
             "expect" => {

@@ -112,15 +112,25 @@ impl Streams {
         Ok(json!({"seconds": seconds}))
     }
 
-    /// Small streamed requests for as long as one large request is on its way.
+    /// Small streamed requests for as long as so many large ones are on their way.
     ///
     /// # Errors
     ///
     /// If a stream fails.
-    pub async fn during_bulk(&self, size: usize, small: usize) -> anyhow::Result<Value> {
-        let payload = self.prepare(size);
-        let request = self.cell.request(SERVER, STREAMED, "sink").payload(payload).timeout(PATIENCE);
-        asking::during(self, small, async move { Ok(request.send().await?.success().map(drop)?) }).await
+    pub async fn during_bulk(&self, size: usize, small: usize, streams: usize) -> anyhow::Result<Value> {
+        let payload = self.prepare(size / streams);
+        let mut transfers = JoinSet::new();
+        for _ in 0..streams {
+            let request = self.cell.request(SERVER, STREAMED, "sink").payload(payload.clone()).timeout(PATIENCE);
+            transfers.spawn(async move { anyhow::Ok(request.send().await?.success().map(drop)?) });
+        }
+        let all = async move {
+            while let Some(ended) = transfers.join_next().await {
+                ended??;
+            }
+            Ok(())
+        };
+        asking::during(self, small, all).await
     }
 }
 
