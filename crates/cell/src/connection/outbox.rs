@@ -386,6 +386,15 @@ impl Outbox {
         self.wait_while(Self::is_flooded).await;
     }
 
+    /// Waits until everything that was queued has left, or the connection is closed.
+    pub(crate) async fn emptied(&self) {
+        self.wait_while(|outbox| {
+            let queues = outbox.lock();
+            queues.bytes > 0 && !queues.is_closed
+        })
+        .await;
+    }
+
     async fn wait_while(&self, is_full: impl Fn(&Self) -> bool) {
         loop {
             let drained = self.drained.notified();
@@ -442,7 +451,7 @@ impl Outbox {
         }
     }
 
-    /// `count` bytes have left. Whether there is room now for those who wait for some.
+    /// `count` bytes have left. Whether there is room now for those who wait for some, or nothing is left.
     fn took(&self, queues: &mut Queues, count: usize) -> bool {
         let (was_crowded, was_flooded) = (self.is_over(queues), self.is_over_by_messages(queues));
         let before = queues.bytes;
@@ -451,7 +460,8 @@ impl Outbox {
         if queues.bytes <= self.limits.hard {
             queues.oversize = 0;
         }
-        was_crowded && !self.is_over(queues) || was_flooded && !self.is_over_by_messages(queues)
+        let is_empty = before > 0 && queues.bytes == 0;
+        is_empty || was_crowded && !self.is_over(queues) || was_flooded && !self.is_over_by_messages(queues)
     }
 
     /// `count` bytes have left.

@@ -308,12 +308,16 @@ impl Endpoint {
         }
     }
 
-    /// Waits until no stream of this cell is on its way out, apart from replies.
+    /// Waits until no stream of this cell is on its way out and what was made of them has left: a goodbye overtakes chunks.
     pub(crate) async fn streams_sent(&self) {
         self.until(|endpoint| {
             endpoint.inner.replying.load(Ordering::Acquire) == 0 && !endpoint.lock().desk.is_sending()
         })
         .await;
+        let outboxes: Vec<Arc<Outbox>> = self.lock().entries.values().map(|entry| entry.outbox.clone()).collect();
+        for outbox in outboxes {
+            outbox.emptied().await;
+        }
     }
 
     /// Looks at the streams.
