@@ -8,6 +8,7 @@ mod join;
 pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod site;
+mod tokens;
 mod workspace;
 
 pub(crate) use digits::train as train_site;

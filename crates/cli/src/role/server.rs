@@ -20,6 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::JOB;
 use super::digits::Digits;
+use super::tokens;
 use super::workspace::Workspace;
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
@@ -104,14 +105,16 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
     let configuration = |error: anyhow::Error| Failure::new(Kind::Configuration, error);
     let identity = Identity::load(&file(KitFile::SERVER_CERT), &file(KitFile::SERVER_PRIVATE_KEY));
+    let server = Arc::new(identity.map_err(|error| configuration(error.into()))?);
     let keys = ServerKeys {
-        identity: Arc::new(identity.map_err(|error| configuration(error.into()))?),
+        identity: Arc::clone(&server),
         root: ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| configuration(error.into()))?,
     };
     let registrar =
         Registrar::new(RegistrarConfig::new(project), Some(keys)).map_err(|error| configuration(error.into()))?;
     let members = MembershipService::new(registrar);
     let events = members.events();
+    tokens::keep(&members, &workspace, &server, root.now())?;
     members.attach(&root).map_err(|error| configuration(error.into()))?;
 
     let job_cell = start_job_cell(&root, &job).await?;

@@ -4,7 +4,7 @@
 //!   cell `server`, channel `task`            Registrar (no socket, no clock)
 //!     challenge  ──► MembershipService ──► handle_challenge      ServerChallenge     ─► signed apart
 //!     register   ──►        │         ──► handle_registration                       ─► Candidate, proved apart
-//!                           │         ──► admit                 TokenTable, members ─► TokenKeeper
+//!                           │         ──► admit                 TokenTable, members ─► TokenKeeper: TokenBook
 //!     heart_beat ──►        │         ──► handle_heartbeat
 //!     quit       ──►        │         ──► handle_quit
 //!     any message ─► CheckCredential ──► TokenTable
@@ -14,6 +14,7 @@
 //! Proofs are verified and signatures made on threads that may block, as many at a time as there are processors, while
 //! nothing is locked: other messages do not wait for them.
 
+mod book;
 mod candidate;
 mod event;
 mod keeper;
@@ -24,6 +25,7 @@ mod service;
 mod tokens;
 mod wording;
 
+pub use book::{KeptToken, TokenBook};
 pub use candidate::{Candidate, Proved};
 pub use event::MembershipEvent;
 pub use keeper::{TokenChange, TokenKeeper};

@@ -342,26 +342,38 @@ impl Registrar {
     ///
     /// [`IssueError`] if the record is no good or there is no room.
     pub fn restore(&mut self, now: UnixTime, record: TokenRecord) -> Result<(), IssueError> {
-        let Some(security) = &mut self.security else { return Err(IssueError::BadRecord) };
-        let fqcn = FqcnBuf::parse(&record.origin).map_err(|_| IssueError::BadRecord)?;
-        let (name, joined) = (record.client_name.clone(), record.issued);
-        security.tokens.write().restore(record)?;
+        let name = record.client_name.clone();
         let member = Member {
             fqsn: name.clone(),
-            name: name.clone(),
-            fqcn,
+            name,
+            fqcn: FqcnBuf::parse(&record.origin).map_err(|_| IssueError::BadRecord)?,
             kind: ClientType::REGULAR.as_str().to_owned(),
             is_leaf: true,
             organisation: None,
             site_config: None,
             address: String::new(),
             software: String::new(),
-            joined,
+            joined: record.issued,
             seen: now,
             presence: Presence::Alive,
             jobs: BTreeSet::new(),
         };
-        self.members.insert(name, member);
+        self.restore_member(now, record, member)
+    }
+
+    /// The same, of a client of which more is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore); and if the member is another one than the record's client.
+    pub fn restore_member(&mut self, now: UnixTime, record: TokenRecord, member: Member) -> Result<(), IssueError> {
+        let Some(security) = &mut self.security else { return Err(IssueError::BadRecord) };
+        if member.name != record.client_name || member.fqcn.as_str() != record.origin {
+            return Err(IssueError::BadRecord);
+        }
+        security.tokens.write().restore(record)?;
+        let member = Member { seen: now, presence: Presence::Alive, jobs: BTreeSet::new(), ..member };
+        self.members.insert(member.name.clone(), member);
         self.look_after(now);
         Ok(())
     }
