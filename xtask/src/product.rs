@@ -48,22 +48,44 @@ pub(crate) fn bench(arguments: &ArgMatches) -> Result<()> {
 }
 
 pub(crate) fn faults_command() -> Command {
-    let number = |name: &'static str, default: &'static str, help: &'static str| {
-        Arg::new(name).long(name).default_value(default).value_parser(clap::value_parser!(u64)).help(help)
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_parser(clap::value_parser!(u64)).help(help)
     };
     Command::new("faults")
-        .about("Break a network of real processes while it works: `stream`, transfers under kill, stop and cut")
-        .arg(Arg::new("subject").default_value("stream").value_parser(["stream"]).help("What has to go on"))
-        .arg(number("count", "200", "Transfers"))
-        .arg(number("seed", "1", "Of the moments at which things break"))
+        .about(
+            "Break a network while it works: `stream`, transfers of real processes under kill, stop and cut; `federation`, \
+             whole jobs of real processes that are killed; `job`, the same in virtual time",
+        )
+        .arg(
+            Arg::new("subject")
+                .default_value("stream")
+                .value_parser(["stream", "federation", "job"])
+                .help("What has to go on"),
+        )
+        .arg(number("count", "Transfers, 200, or jobs, 50 of processes and 250 in virtual time"))
+        .arg(number("seed", "Of the moments at which things break; 1"))
 }
 
 pub(crate) fn faults(arguments: &ArgMatches) -> Result<()> {
+    let subject = arguments.get_one::<String>("subject").map_or("stream", String::as_str);
+    let default = match subject {
+        "federation" => 50,
+        "job" => 250,
+        _ => 200,
+    };
+    let count: u64 = arguments.get_one("count").copied().unwrap_or(default);
+    let seed: u64 = arguments.get_one("seed").copied().unwrap_or(1);
     let mut command = repo::cargo();
-    command.args(["run", "--quiet", "--locked", "--package", "fedcell-tests", "--bin", "faults", "--", "stream"]);
-    for name in ["count", "seed"] {
-        let number: u64 = arguments.get_one(name).copied().unwrap_or_default();
-        command.args([format!("--{name}"), number.to_string()]);
+    if subject == "job" {
+        command.args(["test", "--quiet", "--locked", "--package", "fedcell-tests", "--test", "loss", "--"]);
+        command.args(["--nocapture", "every_result_is_counted_once"]);
+        command.env("FEDCELL_LOSS_COUNT", count.to_string()).env("FEDCELL_LOSS_SEED", seed.to_string());
+        return process::run(&mut command);
+    }
+    command.args(["run", "--quiet", "--locked", "--package", "fedcell-tests", "--bin", "faults", "--", subject]);
+    command.args(["--count", &count.to_string(), "--seed", &seed.to_string()]);
+    if subject == "federation" {
+        return process::run(&mut command);
     }
     // What is freed goes back to the system, so that what is resident at the end tells of leaks.
     command.env("MALLOC_MMAP_THRESHOLD_", "131072").env("MALLOC_TRIM_THRESHOLD_", "131072");

@@ -1,4 +1,5 @@
-//! Transfers while the network breaks: real processes, killed, stopped and cut off at random moments.
+//! Real processes, killed, stopped and cut off at random moments: transfers while the network breaks, here, and whole jobs
+//! whose participants die, in `federation`.
 //!
 //! ```text
 //!   server ◄── proxy ◄── relay-1 ◄─┬─ proxy ◄── relay-1.site-1
@@ -10,6 +11,7 @@
 //! may hold more than at the beginning.
 
 mod check;
+mod federation;
 mod network;
 mod transfer;
 mod trouble;
@@ -38,19 +40,23 @@ struct Wanted {
     seed: u64,
 }
 
-/// Runs so many transfers: `faults stream [--count N] [--seed N]`.
+/// Runs so many transfers or jobs: `faults [stream|federation] [--count N] [--seed N]`.
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "the command reports to a terminal")]
 pub fn main(arguments: &[String]) -> ExitCode {
     if let Some(code) = arguments.first().and_then(|first| other_life(first)) {
         return code;
     }
-    match wanted(arguments).and_then(run) {
+    let (subject, main): (_, fn(Wanted) -> Result<()>) = match arguments.first().map(String::as_str) {
+        Some("federation") => ("federation", federation::main),
+        _ => ("stream", run),
+    };
+    match wanted(arguments).and_then(main) {
         Ok(()) => {
-            println!("faults stream: ok");
+            println!("faults {subject}: ok");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("faults stream: failed: {error:#}");
+            eprintln!("faults {subject}: failed: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -61,7 +67,7 @@ fn wanted(arguments: &[String]) -> Result<Wanted> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let number = match argument.as_str() {
-            "stream" | "--quick" => continue,
+            "stream" | "federation" | "--quick" => continue,
             _ => rest.next().with_context(|| format!("{argument} without a number"))?.parse::<u64>()?,
         };
         match argument.as_str() {

@@ -23,7 +23,7 @@ use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_auth::{CommonName, Nonce};
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::{Credentials, SecurityMode};
-use fedcell_cell::{Cell, CellBuilder};
+use fedcell_cell::{Cell, CellBuilder, Limits};
 use fedcell_client::Config;
 use fedcell_protocol_defs::config::KitFile;
 
@@ -34,6 +34,7 @@ use crate::exit::{Failure, Kind};
 const KIT: &str = "kit";
 const JOB: &str = "job";
 const WORKSPACE: &str = "workspace";
+const LONGEST_WAIT: &str = "longest-wait";
 
 /// The option that every role has.
 fn kit_argument() -> Arg {
@@ -45,10 +46,26 @@ fn kit_argument() -> Arg {
         .help("Startup kit, as fedcell or nvflare has provisioned it")
 }
 
+/// The option that shortens all waits.
+fn wait_argument() -> Arg {
+    Arg::new(LONGEST_WAIT)
+        .long(LONGEST_WAIT)
+        .value_name("SECONDS")
+        .value_parser(value_parser!(f64))
+        .help("Longest wait for an answer, or before something is tried again, where it would be longer")
+}
+
+/// The same wait, or the longest that is wanted.
+fn at_most(arguments: &ArgMatches, wait: Duration) -> Duration {
+    let wanted = arguments.get_one::<f64>(LONGEST_WAIT).copied();
+    wanted.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).map_or(wait, |wanted| wait.min(wanted))
+}
+
 /// The options of the roles that work on a job.
 fn job_arguments(command: Command, workspace: &'static str) -> Command {
     let command = command
         .arg(kit_argument())
+        .arg(wait_argument())
         .arg(
             Arg::new(JOB)
                 .long(JOB)
@@ -96,14 +113,17 @@ fn kit(arguments: &ArgMatches, role: Role) -> Result<Startup, Failure> {
 }
 
 /// A cell of the role's name and protection, which dials what the kit says, if anything.
-fn builder(startup: &Startup) -> Result<CellBuilder, Failure> {
+fn builder(startup: &Startup, arguments: &ArgMatches) -> Result<CellBuilder, Failure> {
     let name = startup.name.as_deref().unwrap_or_default();
     let fqcn = match &startup.uplink {
         None => Fqcn::SERVER.as_str().to_owned(),
         Some(uplink) if uplink.fqcn == Fqcn::SERVER.as_str() => name.to_owned(),
         Some(uplink) => format!("{}.{name}", uplink.fqcn),
     };
-    let mut builder = Cell::builder(&fqcn).security(startup.security);
+    let mut limits = Limits::default();
+    limits.redial_first = at_most(arguments, limits.redial_first);
+    limits.redial_longest = at_most(arguments, limits.redial_longest);
+    let mut builder = Cell::builder(&fqcn).security(startup.security).limits(limits);
     for (address, identity) in &startup.identities {
         builder = builder.identity(address, identity);
     }
@@ -143,4 +163,16 @@ pub(crate) fn client_config(startup: &Startup) -> Result<Config, Failure> {
     let party =
         ClientParty::new(Arc::new(identity), root, server).map_err(|error| Failure::new(Kind::Configuration, error))?;
     Ok(Config::new(name, project).with_party(party))
+}
+
+/// Shortens its waits to the longest that is wanted.
+fn shorten(config: &mut Config, arguments: &ArgMatches) {
+    for wait in [
+        &mut config.register_interval,
+        &mut config.task_timeout,
+        &mut config.maintenance_timeout,
+        &mut config.heartbeat_interval,
+    ] {
+        *wait = at_most(arguments, *wait);
+    }
 }

@@ -30,6 +30,7 @@ pub(crate) fn command() -> Command {
         )
         .arg(super::kit_argument())
         .arg(super::join::argument())
+        .arg(super::wait_argument())
         .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
 }
 
@@ -47,10 +48,11 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let url = format!("{}://{address}:{port}", startup.scheme);
     let wait = super::join::patience(arguments);
     let mut config = super::client_config(&startup)?;
+    super::shorten(&mut config, arguments);
     config.register_patience = wait;
     config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
-    let builder = super::builder(&startup)?.listen_internal_with(&url, startup.security).backbone_generation(1);
+    let builder = super::builder(&startup, arguments)?.listen_internal_with(&url, startup.security).backbone_generation(1);
     let (cell, mut events) = builder.start_watched().await?;
     communicator.set_cell(cell.clone());
     let abort = CancellationToken::new();

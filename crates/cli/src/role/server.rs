@@ -98,7 +98,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
     let url = format!("{}://{address}:{port}", startup.scheme);
     let internal = format!("{}://127.0.0.1:0", Scheme::TCP.as_str());
-    let root = super::builder(&startup)?.root_url(&url).listen_internal(&internal).start().await?;
+    let root = super::builder(&startup, arguments)?.root_url(&url).listen_internal(&internal).start().await?;
     root.ready().await;
 
     let project = startup.project.clone().unwrap_or_default();
@@ -114,7 +114,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         Registrar::new(RegistrarConfig::new(project), Some(keys)).map_err(|error| configuration(error.into()))?;
     let members = MembershipService::new(registrar);
     let events = members.events();
-    tokens::keep(&members, &workspace, &server, root.now())?;
+    let (workspace, files) = Workspace::open(arguments)?;
+    tokens::keep(&members, &workspace.path, &server, root.now())?;
     members.attach(&root).map_err(|error| configuration(error.into()))?;
 
     let job_cell = start_job_cell(&root, &job).await?;
@@ -124,7 +125,6 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     config.round.timeout = arguments.get_one::<Duration>(ROUND_TIMEOUT).copied().filter(|limit| !limit.is_zero());
     config.ask_again = ASK_AGAIN;
     let initial = Network::new(digits.seed).to_model().map_err(Failure::local)?;
-    let (workspace, files) = Workspace::open(arguments)?;
     let run = Run::open(config, initial, files, Instant::now()).map_err(|error| configuration(error.into()))?;
     let held_out = digits.split().held_out;
     report_start(&url, &run, &held_out)?;

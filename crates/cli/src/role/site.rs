@@ -84,13 +84,15 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
     let wait = super::join::patience(arguments);
     let mut config = super::client_config(&startup)?;
+    super::shorten(&mut config, arguments);
     config.register_patience = wait;
     let communicator = Communicator::new(config);
     let (_workspace, files) = Workspace::open(arguments)?;
-    let outbox = Outbox::open(files, OutboxLimits::default(), RETRY, Instant::now())
+    let retry = RetryPolicy::new(super::at_most(arguments, RETRY.first), super::at_most(arguments, RETRY.most));
+    let outbox = Outbox::open(files, OutboxLimits::default(), retry, Instant::now())
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let waiting = outbox.waiting();
-    let (cell, mut events) = super::builder(&startup)?.start_watched().await?;
+    let (cell, mut events) = super::builder(&startup, arguments)?.start_watched().await?;
     communicator.set_cell(cell.clone());
     let stop = CancellationToken::new();
     let (work, images) = (Arc::new(share), digits.seed);

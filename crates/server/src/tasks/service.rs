@@ -47,7 +47,8 @@ where
     #[must_use]
     pub fn new(job: impl Into<String>, controller: C) -> (Self, broadcast::Receiver<C::Event>) {
         let (reports, receiver) = broadcast::channel(REPORT_BACKLOG);
-        let (outcome, _) = watch::channel(None);
+        // A run that was over before a restart is over, whether somebody asks or not.
+        let (outcome, _) = watch::channel(controller.is_ended().then_some(Ok(())));
         let inner =
             Inner { job: job.into(), controller: Mutex::new(controller), reports, outcome, changed: Notify::new() };
         (Self { inner: Arc::new(inner) }, receiver)
