@@ -52,7 +52,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     config.register_patience = wait;
     config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
-    let builder = super::builder(&startup, arguments)?.listen_internal_with(&url, startup.security).backbone_generation(1);
+    let builder =
+        super::builder(&startup, arguments)?.listen_internal_with(&url, startup.security).backbone_generation(1);
     let (cell, mut events) = builder.start_watched().await?;
     communicator.set_cell(cell.clone());
     let abort = CancellationToken::new();
