@@ -201,7 +201,7 @@ impl World {
                         self.server_disk.stop_after(steps);
                         timeout(UNTIL_STOPPED, async move {
                             while tasks.ended().await.is_ok() {
-                                sleep(UNTIL_STOPPED).await
+                                sleep(UNTIL_STOPPED).await;
                             }
                         })
                         .await
