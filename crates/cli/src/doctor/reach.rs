@@ -106,15 +106,21 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
     let name = startup.name.as_deref().unwrap_or("fedcell");
     let is_direct = uplink.fqcn == Fqcn::SERVER.as_str();
     let above = if is_direct { String::new() } else { format!("{}.", uplink.fqcn) };
-    let fqcn = format!("{above}{name}.fedcell-{:08x}", std::process::id());
+    // Below the participant, which may be running: what stands above this cell is then the participant by its name, and
+    // the cell that is dialled by its certificate.
+    let participant = format!("{above}{name}");
+    let fqcn = format!("{participant}.fedcell-{:08x}", std::process::id());
     let url = uplink.url();
     let mut builder = Cell::builder(&fqcn).security(uplink.security).network_commands(false);
     builder = if is_direct { builder.root_url(&url) } else { builder.parent_url_with(&url, uplink.security) };
-    for (address, identity) in &startup.identities {
+    for (address, identity) in startup.identities.iter().filter(|(address, _)| **address != participant) {
         builder = builder.identity(address, identity);
     }
     if let Some(identity) = &uplink.identity {
         builder = builder.identity(&uplink.fqcn, identity);
+        if !is_direct {
+            builder = builder.identity(&participant, identity);
+        }
     }
     if uplink.security != SecurityMode::Clear {
         builder = builder.credentials(Credentials::from_kit(&startup.folder).map_err(|error| error.to_string())?);
