@@ -9,10 +9,12 @@ Configuration: `role` (`provision`, `server`, `relay`, `client`), and
 
 * `provision`: `folder`, `project` (a project as in project.yml, without `builders`), and optionally `crowd`, names of
   clients that get a kit each, `crowd/NAME`, with a certificate each and one key together, as a thousand keys would take
-  minutes. Event `provisioned` with `kits`, the folder of the kits. The root certificate and keys take 2 to 9 s. Names that this writes into kits are fixed: a relay's
+  minutes. Event `provisioned` with `kits`, the folder of the kits; beside it, if there is an administrator, `job.zip`, a
+  job of two rounds in which every site adds one to the model, and `app.zip`, its application alone. The root certificate
+  and keys take 2 to 9 s. Names that this writes into kits are fixed: a relay's
   port, for one, is the port in `listening_host`.
 * `server`: `workspace` (its kit). Event `ready` when it takes clients. Commands: `clients`, `wait_client`, `calls`,
-  `wait_calls`, `disable`, `enable`.
+  `wait_calls`, `disable`, `enable`, `submit`, `wait_job`.
 * `relay`: `workspace`. Event `ready` when it has registered and listens.
 * `sequence`: `url` and `identity` of a server, `project`, `crowd` (folder of kits). Event `ready`. Commands: `registrations` and
   `heartbeats`, one after the other, timed.
@@ -44,10 +46,15 @@ What is worth knowing about these programs:
 """
 
 import argparse
+import io
+import json
 import os
 import sys
 import threading
 import time
+import zipfile
+
+import numpy as np
 
 import remote
 import yaml
@@ -68,7 +75,15 @@ from nvflare.lighter.constants import CtxKey
 from nvflare.lighter.prov_utils import prepare_builders
 from nvflare.lighter.provision import prepare_project
 from nvflare.lighter.provisioner import Provisioner
-from nvflare.lighter.utils import Identity, generate_cert, generate_keys, serialize_cert, serialize_pri_key
+from nvflare.lighter.utils import (
+    Identity,
+    generate_cert,
+    generate_keys,
+    load_private_key_file,
+    serialize_cert,
+    serialize_pri_key,
+    sign_folders,
+)
 from nvflare.private.defs import CellChannel, CellChannelTopic, CellMessageHeaderKeys, ClientType, new_cell_message
 from nvflare.private.fed.app.client import client_train
 from nvflare.private.fed.app.deployer.base_client_deployer import BaseClientDeployer
@@ -77,6 +92,7 @@ from nvflare.private.fed.app.relay import relay
 from nvflare.private.fed.app.server import server_train
 from nvflare.private.fed.authenticator import Authenticator
 from nvflare.private.fed.server.fed_server import FederatedServer
+from nvflare.private.fed.server.job_meta_validator import JobMetaValidator
 from nvflare.private.fed.server.server_status import ServerStatus
 
 # What the server does about clients, and the name under which it is counted.
@@ -93,6 +109,73 @@ BUILDERS = [
     ("cert.CertBuilder", {}),
     ("signature.SignatureBuilder", {}),
 ]
+
+
+# The job: what each side of it consists of.
+CONTROLLER = {
+    "format_version": 2,
+    "workflows": [
+        {
+            "id": "rounds",
+            "path": "nvflare.app_common.workflows.scatter_and_gather.ScatterAndGather",
+            "args": {
+                "min_clients": 1,
+                "num_rounds": 2,
+                "wait_time_after_min_received": 0,
+                "aggregator_id": "aggregator",
+                "persistor_id": "persistor",
+                "shareable_generator_id": "generator",
+                "train_task_name": "train",
+                "train_timeout": 0,
+            },
+        }
+    ],
+    "components": [
+        {"id": "persistor", "path": "nvflare.app_common.np.np_model_persistor.NPModelPersistor"},
+        {
+            "id": "generator",
+            "path": "nvflare.app_common.shareablegenerators.full_model_shareable_generator.FullModelShareableGenerator",
+        },
+        {
+            "id": "aggregator",
+            "path": "nvflare.app_common.aggregators.intime_accumulate_model_aggregator.InTimeAccumulateWeightedAggregator",
+            "args": {"expected_data_kind": "WEIGHTS"},
+        },
+    ],
+}
+EXECUTOR = {
+    "format_version": 2,
+    "executors": [
+        {"tasks": ["train"], "executor": {"path": "nvflare.app_common.np.np_trainer.NPTrainer", "args": {"sleep_time": 0}}}
+    ],
+    "components": [],
+}
+JOB_META = {"name": "job", "resource_spec": {}, "deploy_map": {"app": ["@ALL"]}, "min_clients": 1}
+
+
+def archive(path, folder):
+    """Packs what is in a folder, with entries of folders: the server looks for them."""
+    with zipfile.ZipFile(path, "w") as file:
+        for at, folders, files in os.walk(folder):
+            for name in folders + files:
+                full = os.path.join(at, name)
+                file.write(full, os.path.relpath(full, folder))
+
+
+def write_job(folder, kit):
+    """Writes the job and its application, signed by an administrator as its console does: servers take no others."""
+    job = os.path.join(folder, "handed-in", "job")
+    files = {"meta.json": JOB_META, "app/config/config_fed_server.json": CONTROLLER}
+    files["app/config/config_fed_client.json"] = EXECUTOR
+    for name, content in files.items():
+        path = os.path.join(job, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            json.dump(content, file)
+    startup = os.path.join(kit, "startup")
+    sign_folders(job, load_private_key_file(os.path.join(startup, "client.key")), os.path.join(startup, "client.crt"))
+    archive(os.path.join(folder, "job.zip"), os.path.dirname(job))
+    archive(os.path.join(folder, "app.zip"), os.path.join(job, "app"))
 
 
 def reasons(error):
@@ -124,7 +207,11 @@ class Provision(remote.Program):
             raise RuntimeError("the project could not be provisioned, see the log")
         if self.config.get("crowd"):
             self.certify(context, self.config["crowd"])
-        self.out.put(event="provisioned", kits=context["current_prod_dir"])
+        kits = context["current_prod_dir"]
+        administrator = os.path.join(kits, "admin@interop.org")
+        if os.path.isdir(administrator):
+            write_job(os.path.dirname(kits), administrator)
+        self.out.put(event="provisioned", kits=kits)
 
     def certify(self, context, names):
         """Kits with certificates by the project's own key, as participants of the project have them."""
@@ -236,6 +323,39 @@ class Server(Part):
     def disable(self, name):
         """Bars a client, as the command `disable_client` of an administrator does."""
         return {"tokens": len(self.services.client_manager.disable_client(name))}
+
+    def submit(self, job):
+        """Hands a job in, as the command `submit_job` of an administrator does."""
+        engine = self.services.engine
+        valid, error, meta = JobMetaValidator().validate("job", job)
+        if not valid:
+            raise ValueError(error)
+        by = {"submitter_name": "admin@interop.org", "submitter_org": "interop", "submitter_role": "project_admin"}
+        meta.update(by, study="default", job_folder_name="job")
+        with engine.new_context() as context:
+            with open(job, "rb") as file:
+                return {"job": engine.job_def_manager.create(meta, file.read(), context)["job_id"]}
+
+    def wait_job(self, job, timeout=120.0):
+        """Waits until a job has ended; its status and its last model, which stands in its workspace."""
+        manager = self.services.engine.job_def_manager
+
+        def status():
+            with self.services.engine.new_context() as context:
+                return manager.get_job(job, context).meta["status"]
+
+        self.wait(lambda: status().startswith("FINISHED"), timeout)
+        model = None
+        if status() == "FINISHED:COMPLETED":
+            with self.services.engine.new_context() as context:
+                stored = manager.get_storage_component(job, "workspace", context)
+            with zipfile.ZipFile(io.BytesIO(stored)) as file:
+                names = [name for name in file.namelist() if name.endswith("server.npy")]
+                model = np.load(io.BytesIO(file.read(names[0]))).tolist() if names else None
+        if model is None:
+            with self.services.engine.new_context() as context:
+                return {"status": status(), "model": None, "why": manager.get_job(job, context).meta.get("job_deploy_detail")}
+        return {"status": status(), "model": model}
 
     def enable(self, name):
         return {"was": self.services.client_manager.enable_client(name)}

@@ -6,6 +6,7 @@ use crate::proxy;
 
 pub mod auth;
 pub mod cell;
+pub mod children;
 pub mod federation;
 pub mod fobs;
 pub mod programs;
@@ -18,6 +19,7 @@ pub type Outcome = anyhow::Result<()>;
 const SUBJECTS: &[crate::Subject] = &[
     ("auth", auth::run),
     ("cell", cell::run),
+    ("children", children::run),
     ("federation", federation::run),
     ("fobs", fobs::run),
     ("programs", programs::run),

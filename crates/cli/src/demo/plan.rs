@@ -73,11 +73,10 @@ impl Plan {
             tokio::task::spawn_blocking(move || provision::create(&project, DAYS, &target)).await
         };
         let kits = made.context("making the kits was interrupted")??;
-        let job = uuid(&format!("{}", folder.display()), self.seed);
         let kit = |name: &str| vec!["--kit".to_owned(), kits.join(name).display().to_string()];
         let work = |name: &str| {
             let workspace = folder.join("work").join(name).display().to_string();
-            let words = ["--job", &job, "--workspace", &workspace];
+            let words = ["--workspace", &workspace];
             let numbers = [("--sites", u64::from(self.sites)), ("--seed", self.seed)];
             let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             words.extend(numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]));
@@ -106,20 +105,6 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
     let held = (0..count).map(|_| TcpListener::bind((ADDRESS, 0))).collect::<Result<Vec<_>, _>>();
     let held = held.context("there is no free port on this machine")?;
     held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
-}
-
-/// An id of the right form that differs from demo to demo; nobody has to be unable to guess it.
-fn uuid(text: &str, seed: u64) -> String {
-    let mut random = crate::learning::random::Random::new(seed, &text.bytes().map(u64::from).collect::<Vec<_>>());
-    let (high, low) = (random.next(), random.next());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xfff,
-        low >> 48 & 0xfff,
-        low & 0xffff_ffff_ffff
-    )
 }
 
 /// A folder that vanishes with this value.
@@ -162,12 +147,5 @@ mod tests {
         assert_eq!(behind(&plan(3, 0)), ["site-1", "site-2", "site-3"]);
         assert_eq!(behind(&plan(3, 1)), ["site-1", "relay-1.site-2", "relay-1.site-3"]);
         assert_eq!(behind(&plan(3, 2)), ["site-1", "relay-1.relay-2.site-2", "relay-1.site-3"]);
-    }
-
-    #[test]
-    fn ids_have_the_form_of_an_uuid() {
-        let id = uuid("folder", 1);
-        assert!(fedcell_auth::Token::parse(&id).is_ok(), "{id}");
-        assert_ne!(id, uuid("another", 1));
     }
 }

@@ -62,18 +62,11 @@ fn at_most(arguments: &ArgMatches, wait: Duration) -> Duration {
 }
 
 /// The options of the roles that work on a job.
-fn job_arguments(command: Command, workspace: &'static str) -> Command {
+fn job_arguments(command: Command, job: &'static str, workspace: &'static str) -> Command {
     let command = command
         .arg(kit_argument())
         .arg(wait_argument())
-        .arg(
-            Arg::new(JOB)
-                .long(JOB)
-                .value_name("UUID")
-                .required(true)
-                .value_parser(job_id)
-                .help("Id of the job, the same for all"),
-        )
+        .arg(Arg::new(JOB).long(JOB).value_name("UUID").value_parser(job_id).help(job))
         .arg(
             Arg::new(WORKSPACE)
                 .long(WORKSPACE)

@@ -2,19 +2,25 @@
 
 use core::time::Duration;
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
+use fedcell_auth::Nonce;
 use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_cell::Cell;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
+use fedcell_cell::{Cell, SystemRandom};
+use fedcell_durable::{Files, Storage as _};
 use fedcell_protocol_defs::config::{KitFile, Scheme};
+use fedcell_protocol_defs::federation::JobExitCode;
+use fedcell_server::jobs::{Dispatcher, JobOrder, JobsEvent};
 use fedcell_server::membership::{MembershipEvent, MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use fedcell_server::run::final_model_file;
 use fedcell_server::tasks::TaskService;
-use fedcell_server::{Ending, Model, Run, RunConfig, RunEvent};
+use fedcell_server::{Controller as _, Ending, Model, Run, RunConfig, RunEvent};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -31,6 +37,12 @@ use crate::{print, stop};
 /// Name of the command.
 pub(crate) const NAME: &str = "server";
 
+/// What sites are told that the job is called.
+const NAME_OF_JOB: &str = "digits";
+
+/// Where a server keeps the id of the job that it has made.
+const JOB_FILE: &str = "job.id";
+
 const ROUNDS: &str = "rounds";
 const MIN_SITES: &str = "min-sites";
 const ROUND_TIMEOUT: &str = "round-timeout";
@@ -45,37 +57,40 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 pub(crate) fn command() -> Command {
     let command = Command::new(NAME).about("Run the server of a project and one training job").long_about(
         "Run the server of a project and one training job.\n\nSites register with their certificates; the job trains a \
-         network that reads digits by federated averaging, and ends when its rounds are over. A server that is started \
+         network that reads digits by federated averaging, and ends when its rounds are over. Sites are told of the job \
+         when they are there, and when they come later. A server that is started \
          again with its workspace goes on where it was. Prints one JSON object a line.",
     );
-    super::job_arguments(command, "Where the journal of the job and its models are")
-        .arg(
-            Arg::new(ROUNDS)
-                .long(ROUNDS)
-                .value_name("N")
-                .default_value("20")
-                .value_parser(value_parser!(u32).range(1..=1000))
-                .help("Rounds"),
-        )
-        .arg(
-            Arg::new(MIN_SITES)
-                .long(MIN_SITES)
-                .value_name("N")
-                .default_value("0")
-                .value_parser(value_parser!(u16))
-                .help("Fewest results of a round, 10 s after which it ends; 0 is all"),
-        )
-        .arg(
-            Arg::new(ROUND_TIMEOUT)
-                .long(ROUND_TIMEOUT)
-                .value_name("SECONDS")
-                .default_value("0")
-                .value_parser(super::seconds)
-                .help(
-                    "How long a round lasts at most; the job ends if too few results have come then; 0 is without end",
-                ),
-        )
-        .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
+    super::job_arguments(
+        command,
+        "Id of the job; a new one, kept in the workspace, if not given",
+        "Where the journal of the job and its models are",
+    )
+    .arg(
+        Arg::new(ROUNDS)
+            .long(ROUNDS)
+            .value_name("N")
+            .default_value("20")
+            .value_parser(value_parser!(u32).range(1..=1000))
+            .help("Rounds"),
+    )
+    .arg(
+        Arg::new(MIN_SITES)
+            .long(MIN_SITES)
+            .value_name("N")
+            .default_value("0")
+            .value_parser(value_parser!(u16))
+            .help("Fewest results of a round, 10 s after which it ends; 0 is all"),
+    )
+    .arg(
+        Arg::new(ROUND_TIMEOUT)
+            .long(ROUND_TIMEOUT)
+            .value_name("SECONDS")
+            .default_value("0")
+            .value_parser(super::seconds)
+            .help("How long a round lasts at most; the job ends if too few results have come then; 0 is without end"),
+    )
+    .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
 }
 
 /// Runs the server until the job has ended.
@@ -91,7 +106,6 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let text = format!("--min-sites {min_sites}: the job has {} sites, see --sites", digits.sites);
         return Err(Failure::text(Kind::Usage, text));
     }
-    let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
     let Some((_, port)) = startup.listens.first() else {
         return Err(Failure::text(Kind::Configuration, "the kit does not say where the server listens"));
     };
@@ -114,10 +128,11 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         Registrar::new(RegistrarConfig::new(project), Some(keys)).map_err(|error| configuration(error.into()))?;
     let members = MembershipService::new(registrar);
     let events = members.events();
-    let (workspace, files) = Workspace::open(arguments)?;
+    let (workspace, mut files) = Workspace::open(arguments)?;
     tokens::keep(&members, &workspace.path, &server, root.now())?;
     members.attach(&root).map_err(|error| configuration(error.into()))?;
 
+    let job = job_id(arguments.get_one::<String>(JOB), &mut files).map_err(configuration)?;
     let job_cell = start_job_cell(&root, &job).await?;
     members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
     let mut config = RunConfig::new(&job, digits.site_names(), arguments.get_one(ROUNDS).copied().unwrap_or(20));
@@ -130,9 +145,15 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     report_start(&url, &run, &held_out)?;
     let (tasks, reports) = TaskService::new(&job, run);
     tasks.attach(&job_cell, &members);
+    let dispatcher = Dispatcher::new(&root, &members);
+    let jobs = dispatcher.events();
+    let mut order = JobOrder::new(&job, NAME_OF_JOB);
+    order.sites = digits.site_names();
+    // Until the very end: a site that comes late is told, and learns that it is over.
+    let _dispatch = dispatcher.dispatch(order);
 
     let outcome = tokio::select! {
-        outcome = serve(&tasks, reports, events, &held_out) => outcome,
+        outcome = serve(&tasks, reports, events, jobs, &held_out) => outcome,
         reason = stop::requested() => reason.map(|reason| tracing::info!(reason, "stopping")).map(|()| false),
         () = root.ended() => Err(Failure::text(Kind::Network, "the cell of the server has ended")),
     };
@@ -142,7 +163,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
             if !has_failed {
                 print::json(&json!({"event": "model", "path": workspace.path.join(final_model_file())}))?;
             }
-            farewell(&members, &digits).await;
+            farewell(&members, dispatcher.events(), &digits).await;
             let text = "the job has ended early: a round had fewer results than it needs; see the events before this, \
                         or lower --min-sites";
             if has_failed { Err(Failure::text(Kind::Local, text)) } else { Ok(()) }
@@ -186,6 +207,7 @@ async fn serve(
     tasks: &TaskService<Run>,
     mut reports: tokio::sync::broadcast::Receiver<RunEvent>,
     mut members: tokio::sync::broadcast::Receiver<MembershipEvent>,
+    mut jobs: tokio::sync::broadcast::Receiver<JobsEvent>,
     held_out: &[Image],
 ) -> Result<bool, Failure> {
     loop {
@@ -216,6 +238,13 @@ async fn serve(
             event = members.recv() => if let Ok(event) = event {
                 report_member(&event)?;
             },
+            event = jobs.recv() => if let Ok(event) = event {
+                report_job(&event)?;
+                // Whoever stopped the job there, the site will not answer in this round.
+                if let JobsEvent::Ended { site, code, .. } = event && code != JobExitCode::SUCCESS {
+                    tasks.with(|run, now| run.lost(&site, now)).map_err(Failure::local)?;
+                }
+            },
             outcome = tasks.ended() => {
                 outcome.map_err(Failure::local)?;
                 // The reports of the end are in the queue still; a resumed run that was over has none.
@@ -238,13 +267,47 @@ fn report_member(event: &MembershipEvent) -> Result<(), Failure> {
     print::json(&json!({"event": what, "name": name}))
 }
 
-/// Waits until the sites that are here have been told that it is over, and have left.
-async fn farewell(members: &MembershipService, digits: &Digits) {
-    let sites: BTreeSet<String> = digits.site_names().into_iter().collect();
+fn report_job(event: &JobsEvent) -> Result<(), Failure> {
+    match event {
+        JobsEvent::Started { site, .. } => print::json(&json!({"event": "job", "name": site})),
+        JobsEvent::Refused { site, reason, .. } => {
+            print::json(&json!({"event": "job-refused", "name": site, "reason": reason}))
+        }
+        JobsEvent::Ended { site, code, reason, .. } => {
+            print::json(&json!({"event": "job-ended", "name": site, "code": code.get(), "reason": reason}))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The id of the job: as given, or as kept from the last time, or a new one.
+fn job_id(given: Option<&String>, files: &mut Files) -> anyhow::Result<String> {
+    if let Some(given) = given {
+        return Ok(given.clone());
+    }
+    if files.length(JOB_FILE)?.is_some() {
+        let mut kept = String::new();
+        files
+            .reader(JOB_FILE)?
+            .read_to_string(&mut kept)
+            .context("the id of the job in the workspace does not read")?;
+        return Ok(kept);
+    }
+    let id = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();
+    fedcell_durable::replace_file(files, JOB_FILE, &[id.as_bytes()])?;
+    Ok(id)
+}
+
+/// Waits until the sites that are here have been told that it is over: they have left, or ended the job.
+async fn farewell(members: &MembershipService, mut jobs: tokio::sync::broadcast::Receiver<JobsEvent>, digits: &Digits) {
+    let mut sites: BTreeSet<String> = digits.site_names().into_iter().collect();
     let all_left = async {
         let mut events = members.events();
         while members.with(|registrar| registrar.sites().any(|member| sites.contains(&member.name))) {
             tokio::select! {
+                event = jobs.recv() => if let Ok(JobsEvent::Ended { site, .. }) = event {
+                    sites.remove(&site);
+                },
                 event = events.recv() => if event.is_err() { return },
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
             }

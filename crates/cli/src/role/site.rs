@@ -1,16 +1,17 @@
-//! `fedcell site`: registers, trains on its own images, submits.
+//! `fedcell site`: registers, trains on its own images when the server has a job, submits.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Arg, ArgMatches, Command};
-use fedcell_client::communicator::Jobs;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use fedcell_cell::driver::MemoryNetwork;
+use fedcell_cell::proto::cause::with_causes;
+use fedcell_client::jobs::{Job, JobAgent, JobCells, JobEnd, JobEvent, JobOrder, Launched, Launcher};
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{LoopEvent, Outcome, ResultStore, blocking};
 use fedcell_client::{Communicator, TaskLoop};
-use fedcell_protocol_defs::federation::WorkflowTask;
+use fedcell_protocol_defs::federation::{JobExitCode, WorkflowTask};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -20,58 +21,100 @@ use super::digits::{self, Digits};
 use super::workspace::Workspace;
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
+use crate::learning::digits::Image;
 use crate::{print, stop};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "site";
 
+const STAY: &str = "stay";
 const TASK_TIMEOUT: &str = "task-timeout";
 
 /// How long a result that was not acknowledged waits, at first and at most.
 const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_millis(500), Duration::from_secs(5));
 
+/// How long jobs may take to stop when the site ends.
+const JOBS_END: Duration = Duration::from_secs(3);
+
 pub(crate) fn command() -> Command {
     let command = Command::new(NAME).about("Run a site that trains on its own images").long_about(
         "Run a site that trains on its own images.\n\nRegisters with the certificate of its kit, directly or through a \
-         relay, as the kit says; does the tasks of the job, and keeps its results in the workspace until the server has \
-         acknowledged them. A site that is started again with its workspace goes on. Prints one JSON object a line.",
+         relay, as the kit says; does the tasks of the job that the server starts, and keeps its results in the workspace \
+         until the server has acknowledged them. A site that is started again with its workspace goes on. Prints one JSON \
+         object a line.",
     );
-    super::job_arguments(command, "Where results wait for the server").arg(super::join::argument()).arg(
-        Arg::new(TASK_TIMEOUT)
-            .long(TASK_TIMEOUT)
-            .value_name("SECONDS")
-            .default_value("0")
-            .value_parser(super::seconds)
-            .help("How long a task may take before the server is told that it has failed; 0 is without end"),
-    )
+    super::job_arguments(command, "Take this job only", "Where results wait for the server")
+        .arg(super::join::argument())
+        .arg(
+            Arg::new(TASK_TIMEOUT)
+                .long(TASK_TIMEOUT)
+                .value_name("SECONDS")
+                .default_value("0")
+                .value_parser(super::seconds)
+                .help("How long a task may take before the server is told that it has failed; 0 is without end"),
+        )
+        .arg(
+            Arg::new(STAY)
+                .long(STAY)
+                .action(ArgAction::SetTrue)
+                .help("Wait for the next job when one has ended, until the server or a signal ends the site"),
+        )
 }
 
-/// The one job of this process.
-struct OneJob {
-    id: String,
-    stop: CancellationToken,
-    /// The server has said that it does not know the job.
-    is_unknown: AtomicBool,
+/// The work of every job: the network that reads digits, on this site's images.
+#[derive(Clone)]
+struct Work {
+    images: Arc<Vec<Image>>,
+    digits: Digits,
+    number: usize,
+    store: ResultStore,
+    /// How long a task may take, if not without end.
+    patience: Option<Duration>,
+    /// The only job that the site takes, if it was told one.
+    only: Option<String>,
 }
 
-impl Jobs for OneJob {
-    fn running(&self) -> Vec<String> {
-        vec![self.id.clone()]
+impl Launcher for Work {
+    fn accept(&self, order: &JobOrder) -> Result<(), String> {
+        match &self.only {
+            Some(only) if *only != order.id => Err(format!("this site takes the job {only} only")),
+            _ => Ok(()),
+        }
     }
 
-    fn abort(&self, job: &str) {
-        if job == self.id {
-            self.is_unknown.store(true, Ordering::Relaxed);
-            self.stop.cancel();
+    fn launch(&self, job: Job) -> Launched {
+        let work = self.clone();
+        Box::pin(async move { work.run(job).await })
+    }
+}
+
+impl Work {
+    async fn run(self, job: Job) -> JobEnd {
+        let (images, seed, number) = (self.images, self.digits.seed, self.number);
+        let executor = blocking(move |task, _| digits::execute(task, &images, seed, number)).repeatable();
+        let mut task_loop = TaskLoop::new(job.communicator, &job.order.id, self.store)
+            .executor(WorkflowTask::TASK_TRAIN.as_str(), executor);
+        if let Some(patience) = self.patience {
+            task_loop = task_loop.patience(patience);
+        }
+        let events = task_loop.events();
+        let ended = tokio::select! {
+            // The reports of the last moment are not waited for.
+            ended = task_loop.run(&job.stop) => ended.map_err(|error| with_causes(&error)),
+            failed = report(events) => failed.map_err(|failure| format!("{failure}")),
+        };
+        match ended {
+            Ok(()) => JobEnd::Done,
+            Err(reason) => JobEnd::Failed { code: JobExitCode::EXECUTION_ERROR, reason },
         }
     }
 }
 
-/// Runs the site until the job has ended.
+/// Runs the site until its job has ended, or for good if it is to stay.
 ///
 /// # Errors
 ///
-/// [`Failure`] if it cannot start, or the server does not take it.
+/// [`Failure`] if it cannot start, the server does not take it, or the job fails here.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let startup = super::kit(arguments, Role::Site)?;
     let digits = Digits::read(arguments);
@@ -80,8 +123,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let text = format!("{name} is none of the {} sites of the job, site-1 to site-{0}", digits.sites);
         return Err(Failure::text(Kind::Configuration, text));
     };
-    let share = digits.split().shares.into_iter().nth(number).unwrap_or_default();
-    let job = arguments.get_one::<String>(JOB).cloned().unwrap_or_default();
+    let images = Arc::new(digits.split().shares.into_iter().nth(number).unwrap_or_default());
     let wait = super::join::patience(arguments);
     let mut config = super::client_config(&startup)?;
     super::shorten(&mut config, arguments);
@@ -92,46 +134,42 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let outbox = Outbox::open(files, OutboxLimits::default(), retry, Instant::now())
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let waiting = outbox.waiting();
-    let (cell, mut events) = super::builder(&startup, arguments)?.start_watched().await?;
+    let cells = JobCells::new(MemoryNetwork::new(), &name);
+    let (cell, mut events) = cells.listen(super::builder(&startup, arguments)?).start_watched().await?;
+    let work = Work {
+        images: Arc::clone(&images),
+        digits,
+        number,
+        store: ResultStore::new(outbox),
+        patience: arguments.get_one::<Duration>(TASK_TIMEOUT).copied().filter(|limit| !limit.is_zero()),
+        only: arguments.get_one::<String>(JOB).cloned(),
+    };
+    let agent = JobAgent::new(communicator.clone(), cells, work);
+    agent.attach(&cell);
     communicator.set_cell(cell.clone());
     let stop = CancellationToken::new();
-    let (work, images) = (Arc::new(share), digits.seed);
-    let executor = {
-        let work = Arc::clone(&work);
-        blocking(move |task, _| digits::execute(task, &work, images, number)).repeatable()
-    };
-    let mut task_loop = TaskLoop::new(communicator.clone(), &job, ResultStore::new(outbox))
-        .executor(WorkflowTask::TASK_TRAIN.as_str(), executor);
-    if let Some(limit) = arguments.get_one::<Duration>(TASK_TIMEOUT).filter(|limit| !limit.is_zero()) {
-        task_loop = task_loop.patience(*limit);
-    }
-    let reports = task_loop.events();
     let life = async {
+        let mut told = agent.events();
         super::join::join(&startup, &cell, &mut events, &communicator, wait, &stop).await?;
         print::json(&json!({
-            "event": "registered", "name": name, "fqcn": cell.address().as_str(), "images": work.len(),
+            "event": "registered", "name": name, "fqcn": cell.address().as_str(), "images": images.len(),
             "waiting": waiting, "pid": std::process::id(),
         }))?;
-        let jobs = OneJob { id: job.clone(), stop: stop.clone(), is_unknown: AtomicBool::new(false) };
-        let ended = tokio::select! {
-            ended = task_loop.run(&stop) => match ended {
-                // The reports of the last moment are not waited for.
-                Ok(()) if !stop.is_cancelled() => print::json(&json!({"event": "ended"})),
-                ended => ended.map_err(Failure::local),
-            },
-            ended = communicator.heartbeats(&jobs, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
-            failed = report(reports) => failed,
-        };
-        if jobs.is_unknown.load(Ordering::Relaxed) {
-            return Err(Failure::text(Kind::Answered, format!("the server does not know the job {job}")));
+        tokio::select! {
+            ended = jobs(&mut told, arguments.get_flag(STAY)) => ended,
+            ended = communicator.heartbeats(&agent, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
+            request = agent.asked_to_leave() => {
+                tracing::info!(?request, "the server wants this site to end");
+                Ok(())
+            }
         }
-        ended
     };
     let outcome = tokio::select! {
         outcome = life => outcome,
         reason = stop::requested() => reason.map(|reason| tracing::info!(reason, "stopping")),
         () = cell.ended() => Err(Failure::text(Kind::Network, "the cell of the site has ended")),
     };
+    _ = tokio::time::timeout(JOBS_END, agent.stop_all()).await;
     stop.cancel();
     if communicator.is_registered() {
         // A server that is gone forgets the site by itself.
@@ -139,6 +177,37 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
     cell.shutdown().await;
     outcome
+}
+
+/// Prints what becomes of jobs; ends with the first one, unless the site stays.
+async fn jobs(events: &mut tokio::sync::broadcast::Receiver<JobEvent>, stays: bool) -> Result<(), Failure> {
+    loop {
+        match events.recv().await {
+            Ok(JobEvent::Started { job }) => print::json(&json!({"event": "job", "id": job}))?,
+            Ok(JobEvent::Ended { job, end }) => {
+                let outcome = match end {
+                    JobEnd::Done => {
+                        print::json(&json!({"event": "ended"}))?;
+                        Ok(())
+                    }
+                    JobEnd::Aborted => {
+                        print::json(&json!({"event": "aborted", "id": job}))?;
+                        Err(Failure::text(Kind::Answered, format!("the server has stopped the job {job}")))
+                    }
+                    JobEnd::Failed { reason, .. } => {
+                        print::json(&json!({"event": "job-failed", "id": job, "reason": reason}))?;
+                        Err(Failure::text(Kind::Local, format!("the job {job} has failed here: {reason}")))
+                    }
+                    _ => Ok(()),
+                };
+                if !stays {
+                    return outcome;
+                }
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return core::future::pending().await,
+        }
+    }
 }
 
 /// Prints what the loop does; ends with a failure only.

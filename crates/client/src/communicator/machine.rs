@@ -8,6 +8,7 @@ use fedcell_auth::SecretText;
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
 use fedcell_cell::Cell;
 use fedcell_cell::request::RequestDraft;
+use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::transit::AttachCredential;
 use fedcell_protocol_defs::address::ReservedSegment;
 use fedcell_protocol_defs::cell::Channel;
@@ -30,6 +31,8 @@ struct Inner {
     account: Arc<Account>,
     /// The job of a Communicator that is for one.
     job: Option<String>,
+    /// Where tasks come from, if the job says otherwise than the configuration.
+    parent: Option<FqcnBuf>,
     cell: watch::Sender<Option<Cell>>,
     /// What the server has asked for at least.
     task_timeout: Mutex<Duration>,
@@ -68,21 +71,27 @@ impl Communicator {
     pub fn new(config: Config) -> Self {
         let account =
             Account { config, attach: Arc::new(AttachCredential::new()), state: Mutex::new(State::default()) };
-        Self::of(Arc::new(account), None)
+        Self::of(Arc::new(account), None, None)
     }
 
     /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
     /// the next one after a new registration.
     #[must_use]
     pub fn for_job(&self, job: impl Into<String>, cell: Cell) -> Self {
-        let communicator = Self::of(Arc::clone(&self.inner.account), Some(job.into()));
+        self.for_job_below(job, cell, None)
+    }
+
+    /// The same with the cell of the site from which tasks of this job come; none is the configured one.
+    #[must_use]
+    pub fn for_job_below(&self, job: impl Into<String>, cell: Cell, parent: Option<FqcnBuf>) -> Self {
+        let communicator = Self::of(Arc::clone(&self.inner.account), Some(job.into()), parent);
         communicator.set_cell(cell);
         communicator
     }
 
-    fn of(account: Arc<Account>, job: Option<String>) -> Self {
+    fn of(account: Arc<Account>, job: Option<String>, parent: Option<FqcnBuf>) -> Self {
         let (cell, _) = watch::channel(None);
-        let inner = Inner { account, job, cell, task_timeout: Mutex::default(), children: Desk::default() };
+        let inner = Inner { account, job, parent, cell, task_timeout: Mutex::default(), children: Desk::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -179,6 +188,11 @@ impl Communicator {
     #[must_use]
     pub fn job(&self) -> Option<&str> {
         self.inner.job.as_deref()
+    }
+
+    /// The cell of the site from which tasks come; the server's if none.
+    pub(super) fn parent(&self) -> Option<&FqcnBuf> {
+        self.inner.parent.as_ref().or_else(|| self.config().parent.as_ref())
     }
 
     /// For handlers of the cell, which must not keep it running.

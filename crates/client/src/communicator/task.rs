@@ -267,7 +267,7 @@ impl Communicator {
 
     /// The cell of the job at the parent.
     fn job_cell(&self, job: &str) -> Result<FqcnBuf, TaskError> {
-        let parent = self.config().parent.as_ref().map(FqcnBuf::as_str);
+        let parent = self.parent().map(FqcnBuf::as_str);
         let parent = parent.unwrap_or(ReservedSegment::ROOT_SERVER.as_str());
         let wrong = |cause| TaskError::Job { job: job.to_owned(), cause };
         Fqcn::parse(parent).and_then(|parent| parent.child(job)).map_err(wrong)

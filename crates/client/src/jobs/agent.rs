@@ -1,6 +1,7 @@
 //! The jobs of a site: which there are, and the life of each.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -77,6 +78,8 @@ struct Inner {
     table: Mutex<Table>,
     events: broadcast::Sender<JobEvent>,
     asked: watch::Sender<Option<SiteRequest>>,
+    /// The site ends: what becomes of its jobs then is no failure of theirs.
+    is_leaving: AtomicBool,
 }
 
 #[derive(Default)]
@@ -113,7 +116,9 @@ impl JobAgent {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let (asked, _) = watch::channel(None);
         let (launcher, table) = (Box::new(launcher), Mutex::default());
-        Self { inner: Arc::new(Inner { communicator, cells, launcher, most, table, events, asked }) }
+        let inner =
+            Inner { communicator, cells, launcher, most, table, events, asked, is_leaving: AtomicBool::new(false) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What happens from now on.
@@ -135,12 +140,14 @@ impl JobAgent {
         }
     }
 
-    /// Stops all jobs and waits until they have ended.
+    /// Stops all jobs and waits until they have ended, because the site ends. The server is not told that they were
+    /// aborted: it would end them everywhere, and the site may come back.
     ///
     /// # Cancel safety
     ///
     /// Jobs that were told to stop do so.
     pub async fn stop_all(&self) {
+        self.inner.is_leaving.store(true, Ordering::Relaxed);
         let all: Vec<_> = self.table().running.values().map(|job| (job.stop.clone(), job.ended.clone())).collect();
         for (stop, _) in &all {
             stop.cancel();
@@ -235,7 +242,9 @@ impl JobAgent {
                 table.archives.remove(&job);
             }
             tracing::info!(job, ?end, "a job has ended");
-            agent.report(&root, &job, &end).await;
+            if end != JobEnd::Aborted || !agent.inner.is_leaving.load(Ordering::Relaxed) {
+                agent.report(&root, &job, &end).await;
+            }
             agent.tell(JobEvent::Ended { job, end });
             ended.cancel();
         });
@@ -267,7 +276,8 @@ impl JobAgent {
             Ok(cell) => cell,
             Err(error) => return failed(JobExitCode::INFRASTRUCTURE_ERROR, &error),
         };
-        let communicator = self.inner.communicator.for_job(&job, cell.clone());
+        let parent = order.cell_of_parent(&self.inner.communicator.config().fqsn);
+        let communicator = self.inner.communicator.for_job_below(&job, cell.clone(), parent);
         if let Some(running) = self.table().running.get_mut(&job) {
             running.status = JobStatus::STARTED;
             running.communicator = Some(communicator.clone());

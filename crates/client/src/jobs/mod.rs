@@ -27,8 +27,9 @@ pub use cells::{JobCellError, JobCells};
 use core::pin::Pin;
 
 use bytes::Bytes;
-use fedcell_fobs::Map;
-use fedcell_protocol_defs::federation::JobExitCode;
+use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_fobs::{Map, Value};
+use fedcell_protocol_defs::federation::{ClientDictKey, JobExitCode, JobMetaKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::communicator::Communicator;
@@ -43,6 +44,35 @@ pub struct JobOrder {
     pub meta: Map,
     /// Its application, if the server has sent one.
     pub application: Option<Application>,
+}
+
+impl JobOrder {
+    /// The cell of the site above the one at `fqsn`, which the order names if that site takes part. None for a site that
+    /// stands alone.
+    #[must_use]
+    pub fn cell_of_parent(&self, fqsn: &str) -> Option<FqcnBuf> {
+        let (above, _) = fqsn.rsplit_once('.')?;
+        let parent = above.rsplit('.').next()?;
+        let text = |client: &Value, key: ClientDictKey<'_>| {
+            client.as_map().and_then(|client| client.get(key.as_str())).and_then(Value::as_str).map(str::to_owned)
+        };
+        let client =
+            self.clients()?.iter().find(|client| text(client, ClientDictKey::NAME).as_deref() == Some(parent))?;
+        FqcnBuf::parse(&text(client, ClientDictKey::FQCN).unwrap_or_else(|| parent.to_owned())).ok()
+    }
+
+    /// The sites that take part. The reference's server writes the key by the name of its constant.
+    fn clients(&self) -> Option<&[Value]> {
+        let wanted = JobMetaKey::JOB_CLIENTS;
+        let is_wanted = |key: &Value| match key {
+            Value::Enum(member) => wanted.name() == Some(member.member.as_str()),
+            key => key.as_str() == Some(wanted.as_str()),
+        };
+        self.meta.iter().find(|(key, _)| is_wanted(key)).and_then(|(_, clients)| match clients {
+            Value::List(clients) => Some(clients.as_slice()),
+            _ => None,
+        })
+    }
 }
 
 /// The application of a job as it came: unpacked and believed by nobody yet.

@@ -141,7 +141,8 @@ impl Dispatcher {
         order: &JobOrder,
         reservation: Option<&str>,
     ) -> Result<Value, NotDone> {
-        let message = wording::command(topic, order, reservation).into_value();
+        let clients = self.members.with(|registrar| wording::clients(order, registrar.sites()));
+        let message = wording::command(topic, order, clients, reservation).into_value();
         let draft = self.cell.request(fqcn, Channel::CLIENT_MAIN, AdminMessageTopic::ADMIN).value(&message);
         wording::body(draft.timeout(wording::timeout(topic)).optional().send().await)
     }

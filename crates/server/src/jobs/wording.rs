@@ -8,20 +8,41 @@ use fedcell_fobs::typed::{AdminMessage, FlContext, FobsType as _, Shareable};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::address::ReservedSegment;
 use fedcell_protocol_defs::federation::{
-    AdminCode, AdminHeader, AdminReplyHeader, AdminText, AdminTimeout, ContextKey, JobTopic, ResourceHeader,
-    ServerCommandKey,
+    AdminCode, AdminHeader, AdminReplyHeader, AdminText, AdminTimeout, ClientDictKey, ContextKey, JobMetaKey, JobTopic,
+    ResourceHeader, ServerCommandKey,
 };
 
 use super::JobOrder;
+use crate::membership::Member;
+
+/// The sites of a job that are members, as sites are told of each other.
+pub(super) fn clients<'m>(order: &JobOrder, sites: impl Iterator<Item = &'m Member>) -> Vec<Value> {
+    let told = |site: &Member| {
+        Map::from([
+            (ClientDictKey::NAME.as_str(), Value::from(site.name.as_str())),
+            (ClientDictKey::FQCN.as_str(), site.fqcn.as_str().into()),
+            (ClientDictKey::FQSN.as_str(), site.fqsn.as_str().into()),
+            (ClientDictKey::IS_LEAF.as_str(), site.is_leaf.into()),
+        ])
+    };
+    sites.filter(|site| order.is_for(&site.name)).map(|site| told(site).into()).collect()
+}
 
 /// A command about a job.
-pub(super) fn command(topic: JobTopic<'_>, order: &JobOrder, reservation: Option<&str>) -> AdminMessage {
+pub(super) fn command(
+    topic: JobTopic<'_>,
+    order: &JobOrder,
+    clients: Vec<Value>,
+    reservation: Option<&str>,
+) -> AdminMessage {
     let mut context = FlContext::new();
     context.put_public(ContextKey::RUN_NUM.as_str(), "");
     context.put_public(ContextKey::IDENTITY_NAME.as_str(), ReservedSegment::ROOT_SERVER.as_str());
     let mut headers = Map::new();
     headers.insert(AdminHeader::JOB_ID.as_str(), order.id.as_str());
-    headers.insert(AdminHeader::JOB_META.as_str(), order.meta.clone());
+    let mut meta = order.meta.clone();
+    meta.insert(JobMetaKey::JOB_CLIENTS.as_str(), Value::List(clients));
+    headers.insert(AdminHeader::JOB_META.as_str(), meta);
     headers.insert(ServerCommandKey::PEER_FL_CONTEXT.as_str(), context.into_value());
     if let Some(reservation) = reservation {
         headers.insert(ResourceHeader::RESOURCE_RESERVE_TOKEN.as_str(), reservation);

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Stream,
     /// A part of a federation; of ours, a client or a server.
     Federation,
+    /// A site in a tree; of the reference only.
+    Children,
 }
 
 impl Kind {
@@ -53,7 +55,7 @@ impl Kind {
         match self {
             Self::Cell => NODE_ARGUMENT,
             Self::Stream => STREAM_NODE_ARGUMENT,
-            Self::Federation => CLIENT_ARGUMENT,
+            Self::Federation | Self::Children => CLIENT_ARGUMENT,
         }
     }
 
@@ -63,6 +65,7 @@ impl Kind {
             Self::Cell => "cell_node.py",
             Self::Stream => "stream_node.py",
             Self::Federation => "federation.py",
+            Self::Children => "children.py",
         }
     }
 }
@@ -327,11 +330,13 @@ fn host(kind: Kind, log: &Path) -> Result<&'static Host> {
     static CELLS: OnceLock<Result<Host, String>> = OnceLock::new();
     static STREAMS: OnceLock<Result<Host, String>> = OnceLock::new();
     static FEDERATIONS: OnceLock<Result<Host, String>> = OnceLock::new();
+    static CHILDREN: OnceLock<Result<Host, String>> = OnceLock::new();
     let folder = log.parent().context("a log outside of all folders")?;
     let host = match kind {
         Kind::Cell => &CELLS,
         Kind::Stream => &STREAMS,
         Kind::Federation => &FEDERATIONS,
+        Kind::Children => &CHILDREN,
     };
     let host = host.get_or_init(|| Host::start(kind, folder).map_err(|error| format!("{error:#}")));
     host.as_ref().map_err(|error| anyhow!("the reference's host does not start: {error}"))

@@ -14,6 +14,9 @@ pub(super) const START_LIMIT: Duration = Duration::from_secs(120);
 /// For what follows at once.
 const LIMIT: f64 = 60.0;
 
+/// For a job: the reference's processes import for long.
+const JOB_LIMIT: f64 = 150.0;
+
 /// Seconds between heartbeats. The reference sleeps in steps of two seconds, and not at all for less.
 const HEARTBEAT: f64 = 2.0;
 
@@ -61,6 +64,13 @@ impl Server {
         let mut calls = self.0.call("calls", json!({}))?;
         let calls: Vec<Value> = serde_json::from_value(calls["calls"].take())?;
         Ok(calls.into_iter().filter(|call| call["what"] == what && call["origin"] == origin).collect())
+    }
+
+    /// Has a job run, and waits until it has ended; gives its status and its model.
+    pub(super) fn job(&mut self, kits: &Kits) -> Result<(Value, Value)> {
+        let job = self.0.call("submit", json!({"job": kits.job()}))?["job"].take();
+        let mut ended = self.0.call("wait_job", json!({"job": job, "timeout": JOB_LIMIT}))?;
+        Ok((ended["status"].take(), ended["model"].take()))
     }
 
     /// Bars a client, or lets it in again.

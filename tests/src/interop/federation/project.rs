@@ -59,6 +59,7 @@ pub(super) struct Kits {
     folder: TempDir,
     /// Ports in them.
     pub(super) ports: Ports,
+    job: PathBuf,
 }
 
 impl Project {
@@ -93,7 +94,8 @@ impl Project {
         let folder = TempDir::with_prefix_in("row-", self.folder.path())?;
         let ports = Ports::free()?;
         copy(&self.kits, folder.path())?;
-        let kits = Kits { folder, ports };
+        let job = self.kits.parent().context("kits without a project")?.join("job.zip");
+        let kits = Kits { folder, ports, job };
         for name in [SERVER, "relay-1", "site-1", "site-2"] {
             for file in ["startup/fed_server.json", "startup/fed_client.json", "startup/fed_relay.json"] {
                 kits.with_ports(self.ports, &kits.of(name).join(file))?;
@@ -102,6 +104,7 @@ impl Project {
                 kits.with_ports(self.ports, &kits.of(name).join(file))?;
             }
         }
+        kits.with_own_stores()?;
         Ok(kits)
     }
 }
@@ -110,6 +113,11 @@ impl Kits {
     /// Folder of a kit.
     pub(super) fn of(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A job that adds one to a model twice, as an archive; beside it `app.zip`, its application.
+    pub(super) fn job(&self) -> &Path {
+        &self.job
     }
 
     /// File for the log of a program.
@@ -131,6 +139,15 @@ impl Kits {
             fs::copy(from.join(file), self.of(name).join("startup").join(file))?;
         }
         Ok(())
+    }
+
+    /// Has the server keep its jobs in the row's folder: all servers of a machine share one otherwise, and run each
+    /// other's jobs.
+    fn with_own_stores(&self) -> Result<()> {
+        let file = self.of(SERVER).join("local/resources.json.default");
+        let own = self.folder.path().join("stores");
+        let config = fs::read_to_string(&file)?.replace("/tmp/nvflare", &own.display().to_string());
+        Ok(fs::write(file, config)?)
     }
 
     /// Puts the row's ports in the place of those that were provisioned.

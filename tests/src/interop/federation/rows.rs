@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use fedcell_protocol_defs::cell::ReturnCode;
+use fedcell_protocol_defs::federation::RunStatus;
 use serde_json::json;
 
 use super::parts::{Client, Fared, Server, start_relay};
@@ -88,6 +89,8 @@ enum Course {
     BarredLater,
     /// The server is not there at first.
     Waits,
+    /// The server has a job, starts it at the client, and gets its results.
+    Job,
     /// The server is killed and started again: the client is listed again, by its heartbeats or a new registration.
     Survives,
 }
@@ -138,6 +141,13 @@ const ROWS: &[Row] = &[
         name: "it has a certificate of another authority",
         flaw: Flaw::ForeignCertificate,
         course: Course::TurnedAway,
+        ..ROW
+    },
+    Row { name: "it is told of a job, and does it", course: Course::Job, quick: true, ..ROW },
+    Row {
+        name: "it is told of a job, and does it, behind a relay of ours",
+        site: Site::Behind(Maker::Ours),
+        course: Course::Job,
         ..ROW
     },
     Row { name: "it is barred, and let in again", course: Course::Barred, ..ROW },
@@ -194,6 +204,15 @@ impl Row {
         match self.course {
             Course::Member | Course::Waits => {
                 client.registered()?;
+                lives_and_leaves(&mut server, &mut client, name, fqcn)
+            }
+            Course::Job => {
+                client.registered()?;
+                server.wait_client(name, true)?;
+                let (status, model) = server.job(&kits)?;
+                ensure!(status == RunStatus::FINISHED_COMPLETED.as_str(), "the job ended as {status}");
+                let expected = json!([[3.0, 4.0, 5.0], [6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]);
+                ensure!(model == expected, "the job made {model}");
                 lives_and_leaves(&mut server, &mut client, name, fqcn)
             }
             Course::Refused(theirs, ours) => {

@@ -2,6 +2,7 @@
 //! which describes their protocol. They read kits as they were provisioned.
 
 mod client;
+mod job;
 mod rounds;
 mod sequence;
 mod server;
@@ -13,6 +14,9 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::interop::cell::node::{lines, run_node};
+
+/// Where the reference's example keeps its array in the model.
+const MODEL: &str = "numpy_key";
 
 /// Runs the part until its input ends or it is told to stop.
 pub(crate) fn main() -> ExitCode {

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
 use fedcell_cell::proto::headers::HeaderMap;
 use fedcell_cell::proto::message::Message;
@@ -15,8 +16,9 @@ use fedcell_protocol_defs::cell::{HeaderKey, Topic, Wildcard};
 use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::job::{self, Jobs, Running};
 use super::{configuration, text};
 use crate::interop::cell::node::put;
 
@@ -59,8 +61,11 @@ pub(super) fn membership(config: &Value, project: &str) -> Result<MembershipServ
 pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let (builder, project) = start(config)?;
     let service = membership(config, &project)?;
-    let cell = builder.start().await?;
+    let network = MemoryNetwork::new();
+    let cell = job::listen(builder, &network).start().await?;
     service.attach(&cell)?;
+    let jobs = Jobs::new(&cell, &service, network);
+    let mut running = None;
     let calls = Calls::default();
     let seen = Arc::clone(&calls);
     let any = Wildcard::ANY.as_str();
@@ -73,7 +78,12 @@ pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Valu
     }
     put(&json!({"event": "ready", "pid": std::process::id()}));
     while let Some(command) = lines.recv().await {
-        let mut answer = match obey(&command, &service, &calls).await {
+        let obeyed = match command["do"].as_str().unwrap_or_default() {
+            "submit" => submit(&command, &jobs, &mut running).await,
+            "wait_job" => wait_job(&command, running.as_ref()).await,
+            _ => obey(&command, &service, &calls).await,
+        };
+        let mut answer = match obeyed {
             Ok(answer) => answer,
             Err(error) => json!({"error": format!("{error:#}")}),
         };
@@ -96,6 +106,16 @@ fn call(headers: &HeaderMap) -> Option<Value> {
         "what": what, "origin": text(HeaderKey::DESTINATION), "code": text(HeaderKey::RETURN_CODE),
         "error": text(HeaderKey::ERROR),
     }))
+}
+
+async fn submit(command: &Value, jobs: &Jobs, running: &mut Option<Running>) -> Result<Value> {
+    let job = running.insert(jobs.submit(Path::new(text(command, "job")?)).await?);
+    Ok(json!({"job": job.id()}))
+}
+
+async fn wait_job(command: &Value, running: Option<&Running>) -> Result<Value> {
+    let limit = Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(120.0));
+    timeout(limit, running.context("no job was submitted")?.ended()).await.context("the job does not end")?
 }
 
 async fn obey(command: &Value, service: &MembershipService, calls: &Calls) -> Result<Value> {
