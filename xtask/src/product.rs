@@ -12,7 +12,7 @@ use crate::{process, reference, repo};
 
 pub(crate) fn interop_command() -> Command {
     Command::new("interop")
-        .about("Run against the reference implementation: `auth`, `cell`, `federation`, `fobs`, `programs`, `stream`; without a subject, all of them")
+        .about("Run against the reference implementation: `auth`, `cell`, `children`, `federation`, `fobs`, `programs`, `stream`; without a subject, all of them")
         .arg(Arg::new("subject").help("What to run; all if none is given"))
         .arg(quick("Fewer cases, for every commit"))
         .arg(rest())
