@@ -13,6 +13,7 @@ use fedcell_client::task_loop::{LoopEvent, Outcome, ResultStore, blocking};
 use fedcell_client::{Communicator, TaskLoop};
 use fedcell_protocol_defs::federation::{JobExitCode, WorkflowTask};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -70,14 +71,18 @@ struct Work {
     store: ResultStore,
     /// How long a task may take, if not without end.
     patience: Option<Duration>,
-    /// The only job that the site takes, if it was told one.
+    /// The only job that the site takes, if it was told one; and whether the server has another one instead.
     only: Option<String>,
+    has_another: Arc<Notify>,
 }
 
 impl Launcher for Work {
     fn accept(&self, order: &JobOrder) -> Result<(), String> {
         match &self.only {
-            Some(only) if *only != order.id => Err(format!("this site takes the job {only} only")),
+            Some(only) if *only != order.id => {
+                self.has_another.notify_one();
+                Err(format!("this site takes the job {only} only"))
+            }
             _ => Ok(()),
         }
     }
@@ -143,7 +148,9 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         store: ResultStore::new(outbox),
         patience: arguments.get_one::<Duration>(TASK_TIMEOUT).copied().filter(|limit| !limit.is_zero()),
         only: arguments.get_one::<String>(JOB).cloned(),
+        has_another: Arc::new(Notify::new()),
     };
+    let (only, has_another) = (work.only.clone().unwrap_or_default(), Arc::clone(&work.has_another));
     let agent = JobAgent::new(communicator.clone(), cells, work);
     agent.attach(&cell);
     communicator.set_cell(cell.clone());
@@ -158,6 +165,9 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         tokio::select! {
             ended = jobs(&mut told, arguments.get_flag(STAY)) => ended,
             ended = communicator.heartbeats(&agent, &stop) => ended.map_err(|error| Failure::new(Kind::Network, error)),
+            () = has_another.notified() => {
+                Err(Failure::text(Kind::Answered, format!("the server does not know the job {only}")))
+            }
             request = agent.asked_to_leave() => {
                 tracing::info!(?request, "the server wants this site to end");
                 Ok(())
