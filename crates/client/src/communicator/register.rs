@@ -8,7 +8,7 @@ use fedcell_auth::token::{ClientCredential, TokenVerifier};
 use fedcell_cell::request::Response;
 use fedcell_cell::{Cell, RequestError, SystemRandom};
 use fedcell_fobs::typed::FobsType as _;
-use fedcell_protocol_defs::cell::{IdentityKey, ReturnCode, Topic};
+use fedcell_protocol_defs::cell::{ErrorText, IdentityKey, ReturnCode, Topic};
 use fedcell_protocol_defs::federation::{HeaderKey, Protocol};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -196,6 +196,10 @@ fn answered(outcome: Result<Response, RequestError>, step: Step) -> Result<Attem
         RequestError::Answered { code, text } => match ReturnCode::new(&code) {
             // The server is not in service yet, or a cell on the way has no connection to it now.
             ReturnCode::COMM_ERROR | ReturnCode::TARGET_UNREACHABLE | ReturnCode::SERVICE_UNAVAILABLE => {
+                Ok(Attempt::Again(RequestError::Answered { code, text }))
+            }
+            // Its cell is up, and what answers there is not yet.
+            ReturnCode::PROCESS_EXCEPTION if *text == *ErrorText::NO_CALLBACK.as_str() => {
                 Ok(Attempt::Again(RequestError::Answered { code, text }))
             }
             _ => Err(RegisterError::Refused { step, code, text }),
