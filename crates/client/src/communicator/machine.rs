@@ -13,7 +13,7 @@ use fedcell_cell_proto::transit::AttachCredential;
 use fedcell_protocol_defs::address::ReservedSegment;
 use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::HeaderKey;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::children::Desk;
 use super::config::Config;
@@ -44,6 +44,8 @@ struct Account {
     config: Config,
     attach: Arc<AttachCredential>,
     state: Mutex<State>,
+    /// Told when there is a credential.
+    credited: Notify,
 }
 
 #[derive(Default)]
@@ -69,9 +71,8 @@ impl Communicator {
     /// A Communicator without a cell.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let account =
-            Account { config, attach: Arc::new(AttachCredential::new()), state: Mutex::new(State::default()) };
-        Self::of(Arc::new(account), None, None)
+        let (attach, state) = (Arc::new(AttachCredential::new()), Mutex::default());
+        Self::of(Arc::new(Account { config, attach, state, credited: Notify::new() }), None, None)
     }
 
     /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
@@ -125,6 +126,25 @@ impl Communicator {
         let mut state = self.state();
         state.session = Some(session.to_owned());
         state.is_registered = true;
+        drop(state);
+        self.inner.account.credited.notify_waiters();
+    }
+
+    /// Completes when there is a credential.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn registered(&self) {
+        loop {
+            let credited = self.inner.account.credited.notified();
+            tokio::pin!(credited);
+            credited.as_mut().enable();
+            if self.is_registered() {
+                return;
+            }
+            credited.await;
+        }
     }
 
     /// Whether there is a credential.

@@ -1,5 +1,7 @@
 //! The server's commands on channel `admin`, and what the site answers.
 
+use core::time::Duration;
+
 use fedcell_auth::Nonce;
 use fedcell_cell::{Cell, HandlerError, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
@@ -12,9 +14,13 @@ use fedcell_protocol_defs::federation::{
     JobTopic, ResourceHeader, ScopeInfoKey, SystemTopic,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::agent::{JobAgent, SiteRequest};
 use super::{Application, JobOrder};
+
+/// How long a command waits for the registration to be over.
+const REGISTRATION: Duration = Duration::from_secs(10);
 
 /// How a command was answered.
 enum Said {
@@ -39,6 +45,8 @@ impl JobAgent {
                 }
                 let asked = AdminMessage::from_value(request.value()?);
                 let asked = asked.map_err(|_| HandlerError::invalid_request("expected an admin message"))?;
+                // A command may overtake the answer to the registration; a reply without its token would be lost.
+                _ = timeout(REGISTRATION, agent.communicator().registered()).await;
                 let topic = asked.topic.as_str().to_owned();
                 let said = agent.obey(request.cell(), &topic, &asked).await;
                 let id = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();

@@ -22,6 +22,9 @@ use super::JobOrder;
 use super::wording::{self, NotDone};
 use crate::membership::{MembershipEvent, MembershipService};
 
+/// Until a site that has just joined is told: it must have its token, without which its reply would not be believed.
+const SETTLED: Duration = Duration::from_millis(200);
+
 /// Until a site that did not answer is told again.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
 
@@ -188,9 +191,8 @@ impl Telling {
             tokio::select! {
                 event = members.recv() => match event {
                     // It may be a new process that knows nothing of the job.
-                    Ok(MembershipEvent::Joined { name } | MembershipEvent::Revived { name }) => {
-                        self.start(&name, Duration::ZERO);
-                    }
+                    Ok(MembershipEvent::Joined { name }) => self.start(&name, SETTLED),
+                    Ok(MembershipEvent::Revived { name }) => self.start(&name, Duration::ZERO),
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => self.all(),
                     Err(RecvError::Closed) => return,
