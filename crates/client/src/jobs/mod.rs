@@ -40,7 +40,7 @@ use crate::communicator::Communicator;
 pub struct JobOrder {
     /// Id of the job.
     pub id: String,
-    /// Its meta data, see [`JobMetaKey`](fedcell_protocol_defs::federation::JobMetaKey).
+    /// Its meta data, see [`JobMetaKey`].
     pub meta: Map,
     /// Its application, if the server has sent one.
     pub application: Option<Application>,
