@@ -51,7 +51,7 @@ const LAYERS: &[Layer] = &[
         folder: "crates/cell-proto",
         package: "fedcell-cell-proto",
         inside: &["fedcell-protocol-defs", "fedcell-fobs", "fedcell-auth"],
-        outside: &["bytes", "thiserror", "tracing"],
+        outside: &["bytes", "foldhash", "thiserror", "tracing"],
     },
     Layer {
         folder: "crates/cell",
