@@ -62,7 +62,7 @@ fn request(payload: usize) -> Bytes {
         next_hop: Fqcn::parse("relay-1").expect("an address"),
         channel: "task",
         topic: "heart_beat",
-        request_id: Some("0f1e2d3c-4b5a-4697-8877-665544332211"),
+        ids: Some("0f1e2d3c-4b5a-4697-8877-665544332211"),
         is_secure: false,
         is_optional: false,
     };

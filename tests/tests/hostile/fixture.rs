@@ -196,7 +196,7 @@ pub(crate) fn request(from: &str, origin: &str, topic: &str, id: Option<&str>, p
         next_hop: Fqcn::parse("server").unwrap(),
         channel: Channel::SERVER_MAIN.as_str(),
         topic,
-        request_id: id,
+        ids: id,
         is_secure: false,
         is_optional: false,
     };

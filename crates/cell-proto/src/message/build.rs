@@ -11,47 +11,33 @@ use crate::address::Fqcn;
 use crate::clock;
 use crate::headers::{HeaderMap, HeaderValue, Known, Texts};
 
-/// What the sender of a request decides.
+/// What the sender of a request decides. Its `ids` is the id that replies will bear; none sends and forgets: no reply is
+/// expected.
+pub type RequestHead<'a> = Head<'a, Option<&'a str>>;
+
+/// What the sender of a reply decides. Its `ids` is the id of the request, or the list of ids that a delayed reply answers
+/// at once.
+pub type ReplyHead<'a> = Head<'a, HeaderValue<'a>>;
+
+/// What the sender of a request or of a reply decides; the two differ in the ids that they bear.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::exhaustive_structs, reason = "these are the headers of a request")]
-pub struct RequestHead<'a> {
+#[expect(clippy::exhaustive_structs, reason = "these are the headers of a request or a reply")]
+pub struct Head<'a, Ids> {
     /// This cell.
     pub origin: Fqcn<'a>,
-    /// The cell that is to have the request.
+    /// The cell that is to have the message: for a reply the origin of the request.
     pub destination: Fqcn<'a>,
-    /// The neighbour that gets it first.
+    /// The neighbour that gets it first: for a reply the one over whose connection the request came.
     pub next_hop: Fqcn<'a>,
-    /// First half of the dispatch key.
+    /// First half of the dispatch key; for a reply that of the request, as in all that follows.
     pub channel: &'a str,
     /// Second half of the dispatch key.
     pub topic: &'a str,
-    /// The id that replies will bear. None sends and forgets: no reply is expected.
-    pub request_id: Option<&'a str>,
+    /// Which request it is, or which requests it answers.
+    pub ids: Ids,
     /// Whether the payload is to be sealed end to end.
     pub is_secure: bool,
     /// Whether a failure to deliver is not worth a warning.
-    pub is_optional: bool,
-}
-
-/// What the sender of a reply decides.
-#[derive(Debug, Clone, Copy)]
-#[expect(clippy::exhaustive_structs, reason = "these are the headers of a reply")]
-pub struct ReplyHead<'a> {
-    /// This cell.
-    pub origin: Fqcn<'a>,
-    /// The origin of the request.
-    pub destination: Fqcn<'a>,
-    /// The neighbour over whose connection the request came.
-    pub next_hop: Fqcn<'a>,
-    /// Channel of the request.
-    pub channel: &'a str,
-    /// Topic of the request.
-    pub topic: &'a str,
-    /// The id of the request, or the list of ids that a delayed reply answers at once.
-    pub request_ids: HeaderValue<'a>,
-    /// As in the request.
-    pub is_secure: bool,
-    /// As in the request.
     pub is_optional: bool,
 }
 
@@ -78,7 +64,7 @@ impl Message {
         headers.set(Known::Topic, head.topic);
         headers.set(Known::Channel, head.channel);
         headers.set(Known::Destination, head.destination);
-        match head.request_id {
+        match head.ids {
             Some(id) => {
                 headers.set(Known::ReqId, id);
                 headers.set(Known::ReplyExpected, true);
@@ -113,7 +99,7 @@ impl Message {
         headers.set(Known::ToCell, head.next_hop);
         headers.set(Known::Origin, head.origin);
         headers.set(Known::Destination, head.destination);
-        headers.set(Known::ReqId, head.request_ids);
+        headers.set(Known::ReqId, head.ids);
         headers.set(Known::MsgType, MessageType::REPLY.as_str());
         headers.begin_route(head.origin, clock::seconds(now));
         Self::new(headers, payload)

@@ -13,7 +13,7 @@ pub use crate::frame::Payload;
 use crate::frame::{EncodedFrame, Frame, FrameError, Outline};
 use crate::headers::{HeaderError, HeaderLimits, HeaderMap, Known};
 
-pub use build::{ReplyHead, RequestHead, ReturnHead};
+pub use build::{Head, ReplyHead, RequestHead, ReturnHead};
 pub use error::MessageError;
 pub use facts::Facts;
 

@@ -26,7 +26,7 @@ fn challenge() -> Message {
         next_hop: Fqcn::SERVER,
         channel: "task",
         topic: "challenge",
-        request_id: Some("a9ab02b8"),
+        ids: Some("a9ab02b8"),
         is_secure: false,
         is_optional: true,
     };
@@ -91,7 +91,7 @@ fn a_message_to_nobody_in_particular_expects_no_reply() {
         next_hop: Fqcn::SERVER,
         channel: "c",
         topic: "t",
-        request_id: None,
+        ids: None,
         is_secure: true,
         is_optional: true,
     };
@@ -111,7 +111,7 @@ fn a_reply_has_the_headers_of_a_captured_one_in_its_order() {
         next_hop: facts.origin,
         channel: facts.channel,
         topic: facts.topic,
-        request_ids: facts.request_ids.unwrap().into(),
+        ids: facts.request_ids.unwrap().into(),
         is_secure: facts.is_secure,
         is_optional: facts.is_optional,
     };
@@ -143,7 +143,7 @@ fn a_reply_has_the_headers_of_a_captured_one_in_its_order() {
 
     let mut failed = HeaderMap::new();
     failed.insert("cn__return_code", "process_exception");
-    let delayed = ReplyHead { request_ids: HeaderValue::Texts(&["a", "b"]), ..head };
+    let delayed = ReplyHead { ids: HeaderValue::Texts(&["a", "b"]), ..head };
     let message = received(&Message::reply(failed, &delayed, Payload::empty(), NOW));
     assert_eq!(message.headers.text("cn__return_code"), Ok(Some("process_exception")));
     assert_eq!(message.facts().unwrap().request_ids.unwrap().iter().collect::<Vec<_>>(), ["a", "b"]);

@@ -145,7 +145,7 @@ impl Exchange {
             next_hop: next.as_fqcn(),
             channel: &about.channel,
             topic: &about.topic,
-            request_ids: HeaderValue::Texts(&ids),
+            ids: HeaderValue::Texts(&ids),
             is_secure: about.secure,
             is_optional: about.optional,
         };
@@ -257,7 +257,7 @@ impl Exchange {
             next_hop: next.as_fqcn(),
             channel: about.channel,
             topic: about.topic,
-            request_id: id.map(RequestId::as_str),
+            ids: id.map(RequestId::as_str),
             is_secure: about.secure,
             is_optional: about.optional,
         };
@@ -364,7 +364,7 @@ impl Exchange {
             next_hop: reply_to.neighbour.as_fqcn(),
             channel: reply_to.channel(),
             topic: reply_to.topic(),
-            request_ids: HeaderValue::Text(&reply_to.id),
+            ids: HeaderValue::Text(&reply_to.id),
             is_secure: reply_to.secure,
             is_optional: reply_to.optional,
         };

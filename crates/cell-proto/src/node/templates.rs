@@ -4,7 +4,7 @@ use fedcell_auth::UnixTime;
 
 use crate::clock;
 use crate::headers::{HeaderMap, HeaderValue, Known, Patch, RawValue, fingerprint};
-use crate::message::{Message, Payload, ReplyHead, RequestHead};
+use crate::message::{Head, Message, Payload, ReplyHead, RequestHead};
 
 /// How many templates are kept; a new one takes the place of another.
 const KEPT: usize = 16;
@@ -36,26 +36,27 @@ struct Kind {
 impl Templates {
     /// The headers of [`Message::request`] without headers of the application.
     pub(super) fn request(&mut self, head: &RequestHead<'_>, now: UnixTime) -> HeaderMap {
-        let id_len = head.request_id.map(str::len);
-        let of = Kind { is_reply: false, id_len, is_secure: head.is_secure, is_optional: head.is_optional };
-        let texts = [
-            (Known::Topic, head.topic),
-            (Known::Channel, head.channel),
-            (Known::Destination, head.destination.as_str()),
-            (Known::ToCell, head.next_hop.as_str()),
-            (Known::Origin, head.origin.as_str()),
-        ];
-        self.headers(of, texts, head.request_id, now, || {
-            Message::request(HeaderMap::new(), head, Payload::empty(), now).headers
-        })
+        self.headers(false, head, head.ids, now, || Message::request(HeaderMap::new(), head, Payload::empty(), now))
     }
 
     /// The headers of [`Message::reply`] without headers of the application, for one request; all is well. None if it is
     /// for several.
     pub(super) fn reply(&mut self, head: &ReplyHead<'_>, now: UnixTime) -> Option<HeaderMap> {
-        let HeaderValue::Text(id) = head.request_ids else { return None };
-        let of =
-            Kind { is_reply: true, id_len: Some(id.len()), is_secure: head.is_secure, is_optional: head.is_optional };
+        let HeaderValue::Text(id) = head.ids else { return None };
+        let make = || Message::reply(HeaderMap::new(), head, Payload::empty(), now);
+        Some(self.headers(true, head, Some(id), now, make))
+    }
+
+    fn headers<Ids>(
+        &mut self,
+        is_reply: bool,
+        head: &Head<'_, Ids>,
+        id: Option<&str>,
+        now: UnixTime,
+        make: impl FnOnce() -> Message,
+    ) -> HeaderMap {
+        let Head { is_secure, is_optional, .. } = *head;
+        let of = Kind { is_reply, id_len: id.map(str::len), is_secure, is_optional };
         let texts = [
             (Known::Topic, head.topic),
             (Known::Channel, head.channel),
@@ -63,23 +64,10 @@ impl Templates {
             (Known::ToCell, head.next_hop.as_str()),
             (Known::Origin, head.origin.as_str()),
         ];
-        Some(self.headers(of, texts, Some(id), now, || {
-            Message::reply(HeaderMap::new(), head, Payload::empty(), now).headers
-        }))
-    }
-
-    fn headers(
-        &mut self,
-        of: Kind,
-        texts: [(Known, &str); 5],
-        id: Option<&str>,
-        now: UnixTime,
-        make: impl FnOnce() -> HeaderMap,
-    ) -> HeaderMap {
         let mark = texts
             .iter()
             .fold(u32::from(of.is_reply), |mark, (_, text)| mark.rotate_left(7) ^ fingerprint(text.as_bytes()));
-        let Some(place) = self.0.get_mut(mark as usize % KEPT) else { return make() };
+        let Some(place) = self.0.get_mut(mark as usize % KEPT) else { return make().headers };
         if let Some(known) = place
             && known.of == of
             && texts.iter().all(|(key, text)| known.has(*key, text))
@@ -87,7 +75,7 @@ impl Templates {
         {
             return headers;
         }
-        let headers = make();
+        let headers = make().headers;
         if headers.encoded_len() <= LONGEST {
             *place = Template::of(of, &headers).map(Box::new);
         }
@@ -148,14 +136,14 @@ mod tests {
             headers.set(Known::ToCell, "elsewhere");
         }
         assert_eq!(encoded(&templated), encoded(&extended));
-        let Some(id) = head.request_id else { return };
+        let Some(id) = head.ids else { return };
         let reply = ReplyHead {
             origin: head.origin,
             destination: head.destination,
             next_hop: head.next_hop,
             channel: head.channel,
             topic: head.topic,
-            request_ids: HeaderValue::Text(id),
+            ids: HeaderValue::Text(id),
             is_secure: head.is_secure,
             is_optional: head.is_optional,
         };
@@ -181,7 +169,7 @@ mod tests {
                                 next_hop: cell(next),
                                 channel: "channel",
                                 topic,
-                                request_id: id,
+                                ids: id,
                                 is_secure,
                                 is_optional,
                             };

@@ -88,7 +88,7 @@ fn raw_request(origin: &str, destination: &str, id: Option<&str>) -> Message {
         next_hop: Fqcn::SERVER,
         channel: "c",
         topic: "t",
-        request_id: id,
+        ids: id,
         is_secure: false,
         is_optional: false,
     };

@@ -28,7 +28,7 @@ fn exchange_message(from: &str, reply: Reply) -> Message {
         next_hop: Fqcn::SERVER,
         channel: "credential_manager",
         topic: "key_exchange",
-        request_ids: "id".into(),
+        ids: "id".into(),
         is_secure: false,
         is_optional: false,
     };

@@ -38,7 +38,7 @@ fn request(origin: &str, destination: &str, channel: &str, topic: &str) -> Messa
         next_hop: cell("relay-1"),
         channel,
         topic,
-        request_id: Some("id"),
+        ids: Some("id"),
         is_secure: false,
         is_optional: false,
     };

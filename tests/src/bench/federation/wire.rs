@@ -101,7 +101,7 @@ pub(super) fn request(
         next_hop: Fqcn::SERVER,
         channel: Channel::SERVER_MAIN.as_str(),
         topic,
-        request_id: Some(&id),
+        ids: Some(&id),
         is_secure: false,
         is_optional: true,
     };
