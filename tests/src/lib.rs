@@ -3,14 +3,17 @@
 #![expect(clippy::missing_panics_doc, reason = "what a check of this package finds wrong is a panic")]
 
 pub mod bench;
+mod binary;
 pub mod faults;
 mod fobs_driver;
 pub mod fuzz;
 pub mod interop;
+mod ports;
 mod proxy;
 mod random;
 pub mod raw;
 pub mod reference;
+mod remote;
 pub mod sim;
 
 use std::process::ExitCode;

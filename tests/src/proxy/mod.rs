@@ -17,7 +17,7 @@ mod connection;
 mod shuffle;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use crate::remote::{answer, put};
 use account::Account;
 use connection::Ends;
 
@@ -115,17 +116,9 @@ fn run() -> Result<()> {
     put(&json!({"event": "ready", "port": port}));
     for line in lines {
         let command: Value = serde_json::from_str(&line?)?;
-        let mut answer = proxy.obey(&command).unwrap_or_else(|error| json!({"error": format!("{error:#}")}));
-        answer["id"] = command["id"].clone();
-        put(&answer);
+        put(&answer(&command, proxy.obey(&command)));
     }
     Ok(())
-}
-
-fn put(value: &Value) {
-    let mut out = std::io::stdout().lock();
-    // Whoever has closed the pipe does not want to know.
-    _ = writeln!(out, "{value}").and_then(|()| out.flush());
 }
 
 impl Proxy {

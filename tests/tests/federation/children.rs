@@ -7,48 +7,23 @@ use std::time::Instant;
 use fedcell_auth::CommonName;
 use fedcell_auth::token::ClientCredential;
 use fedcell_cell::driver::MemoryNetwork;
-use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request};
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_client::communicator::{ChildEvent, Communicator, Config, Pulled, Task, TaskError};
-use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
-use fedcell_client::task_loop::{ExecuteError, Gather, LoopEvent, ResultStore, TaskLoop, blocking, gather};
+use fedcell_client::task_loop::{ExecuteError, Gather, LoopEvent, TaskLoop, blocking, gather};
 use fedcell_durable::Files;
-use fedcell_fobs::array::Array;
-use fedcell_fobs::typed::{Dxo, FobsType as _, Shareable};
+use fedcell_fobs::typed::{FobsType as _, Shareable};
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
-use fedcell_protocol_defs::federation::{AuthHeaderKey, AuxTopic, DataKind, ShareableCode};
-use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig};
+use fedcell_protocol_defs::federation::{AuthHeaderKey, AuxTopic};
 use fedcell_server::tasks::TaskService;
-use fedcell_server::{Model, Run, RunConfig};
+use fedcell_server::{Run, RunConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
+use crate::hub::{self, JOB, PROJECT, connected, model, result, weights};
+
 const ROUNDS: u32 = 2;
-
-fn model(values: &[f32]) -> Model {
-    Model::new(vec![("w".into(), Array::from_elements([values.len()], values).unwrap())]).unwrap()
-}
-
-fn weights(data: &Shareable) -> Vec<f32> {
-    let dxo = data.clone().take_dxo().unwrap();
-    dxo.data.as_map().and_then(|map| map.get("w")).and_then(|w| w.as_array()).unwrap().to_vec().unwrap()
-}
-
-fn result(values: &[f32]) -> Shareable {
-    let mut result = Shareable::reply(ShareableCode::OK);
-    result.set_dxo(Dxo::new(DataKind::WEIGHTS, model(values).to_map()));
-    result
-}
-
-async fn cell(network: &MemoryNetwork, name: &str) -> Cell {
-    let builder = Cell::builder(name).security(SecurityMode::Clear).memory(network.clone());
-    let cell = builder.root_url("memory://hub").start().await.unwrap();
-    cell.ready().await;
-    cell
-}
 
 /// A site: its Communicator for the job, on a cell of its own as `NAME.JOB`.
 struct Site {
@@ -58,23 +33,21 @@ struct Site {
 
 impl Site {
     async fn new(network: &MemoryNetwork, name: &str, parent: Option<&str>) -> Self {
-        let mut config = Config::new(CommonName::parse(name).unwrap(), "project");
+        let mut config = Config::new(CommonName::parse(name).unwrap(), PROJECT);
         config.is_leaf = parent.is_some();
         if let Some(parent) = parent {
             config.fqsn = format!("{parent}.{name}");
             config.parent = Some(FqcnBuf::parse(parent).unwrap());
         }
         let communicator = Communicator::new(config);
-        communicator.set_cell(cell(network, name).await);
+        communicator.set_cell(connected(network, name).await);
         communicator.register(&CancellationToken::new()).await.unwrap();
-        let job = communicator.for_job(JOB, cell(network, &format!("{name}.{JOB}")).await);
+        let job = communicator.for_job(JOB, connected(network, &format!("{name}.{JOB}")).await);
         Self { job, folder: tempfile::tempdir().unwrap() }
     }
 
     fn task_loop(&self) -> TaskLoop {
-        let storage = Files::at(self.folder.path()).unwrap();
-        let outbox = Outbox::open(storage, OutboxLimits::default(), RetryPolicy::default(), Instant::now()).unwrap();
-        TaskLoop::new(self.job.clone(), JOB, ResultStore::new(outbox))
+        hub::task_loop(&self.job, self.folder.path())
     }
 }
 
@@ -92,12 +65,8 @@ fn hand_on(site: &Site, children: &[&str], patience: Duration) -> Gather {
 
 /// A server without keys and its job, whose only site is `middle`.
 async fn serve(network: &MemoryNetwork, folder: &TempDir) -> (Cell, Cell, TaskService<Run>) {
-    let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
-    let root = cell(network, "server").await;
-    members.attach(&root).unwrap();
-    let builder = Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).memory(network.clone());
-    let job = builder.parent_url("memory://hub").start().await.unwrap();
-    members.add_job(JOB, &job).unwrap();
+    let (root, members) = hub::server(network).await;
+    let job = hub::job_connected(network, &members).await;
     let mut config = RunConfig::new(JOB, vec!["middle".to_owned()], ROUNDS);
     config.ask_again = Duration::from_millis(50);
     let run = Run::open(config, model(&[0.0, 10.0]), Files::at(folder.path()).unwrap(), Instant::now()).unwrap();
@@ -145,9 +114,7 @@ fn task(id: &str) -> Task {
 #[tokio::test(start_paused = true)]
 async fn a_child_gets_what_is_on_offer_and_nothing_else() {
     let network = MemoryNetwork::new();
-    let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
-    let root = cell(&network, "server").await;
-    members.attach(&root).unwrap();
+    let _server = hub::server(&network).await;
     let middle = Site::new(&network, "middle", None).await;
     let child = Site::new(&network, "child", Some("middle")).await;
     let try_again = |pulled: Result<Pulled, TaskError>| assert!(matches!(pulled, Ok(Pulled::TryAgain { .. })));
@@ -203,14 +170,12 @@ async fn a_task_without_children_fails_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_stranger_in_the_context_gets_nothing() {
     let network = MemoryNetwork::new();
-    let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
-    let root = cell(&network, "server").await;
-    members.attach(&root).unwrap();
+    let _server = hub::server(&network).await;
     let middle = Site::new(&network, "middle", None).await;
     let _offer = middle.job.offer(task("one").into());
-    let other = cell(&network, "other").await;
+    let other = connected(&network, "other").await;
     let mut body = Shareable::new();
-    body.set_peer_context(Config::new(CommonName::parse("child").unwrap(), "project").context(JOB));
+    body.set_peer_context(Config::new(CommonName::parse("child").unwrap(), PROJECT).context(JOB));
     for body in [body, Shareable::new()] {
         let target = format!("middle.{JOB}");
         let draft = other.request(target, Channel::SERVER_COMMAND, "get_task").value(&body.into_value());
@@ -228,16 +193,16 @@ async fn a_stranger_in_the_context_gets_nothing() {
 #[tokio::test(start_paused = true)]
 async fn another_cell_of_the_same_name_shows_the_credential_too() {
     let network = MemoryNetwork::new();
-    let root = cell(&network, "server").await;
+    let root = connected(&network, "server").await;
     root.handle("app", "who", |request: Request| async move {
         let name = request.headers().text(AuthHeaderKey::CLIENT_NAME).ok().flatten().unwrap_or("nobody").to_owned();
         Reply::ok(Body::bytes(name.into_bytes()))
     });
     let name = CommonName::parse("site-1").unwrap();
-    let communicator = Communicator::new(Config::new(name.clone(), "project"));
+    let communicator = Communicator::new(Config::new(name.clone(), PROJECT));
     communicator.set_auth(&ClientCredential::handed_down(name, JOB, "NA").unwrap(), "NA");
     for _ in 0..2 {
-        let own = cell(&network, "site-1").await;
+        let own = connected(&network, "site-1").await;
         communicator.set_cell(own.clone());
         // Once more changes nothing.
         communicator.set_cell(own.clone());

@@ -6,45 +6,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fedcell_auth::CommonName;
-use fedcell_cell::Cell;
 use fedcell_cell::driver::MemoryNetwork;
-use fedcell_cell::security::SecurityMode;
 use fedcell_client::communicator::{Communicator, Config, Task};
-use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
-use fedcell_client::task_loop::{ExecuteError, ResultStore, TaskLoop, blocking};
+use fedcell_client::task_loop::{ExecuteError, TaskLoop, blocking};
 use fedcell_durable::Files;
-use fedcell_fobs::array::Array;
-use fedcell_fobs::typed::{Dxo, Shareable};
-use fedcell_protocol_defs::federation::{DataKind, ShareableCode};
-use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig};
+use fedcell_fobs::typed::Shareable;
 use fedcell_server::tasks::TaskService;
-use fedcell_server::{Model, Run, RunConfig, RunEvent};
+use fedcell_server::{Run, RunConfig, RunEvent};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
+use crate::hub::{self, JOB, PROJECT, connected, model, result, weights};
+
 const ROUNDS: u32 = 3;
-
-fn model(values: &[f32]) -> Model {
-    Model::new(vec![("w".into(), Array::from_elements([values.len()], values).unwrap())]).unwrap()
-}
-
-async fn start(network: &MemoryNetwork, name: &str) -> Cell {
-    let builder = Cell::builder(name).security(SecurityMode::Clear).memory(network.clone());
-    builder.root_url("memory://hub").start().await.unwrap()
-}
 
 /// Every round adds the site's number to each weight.
 fn train(number: f32) -> impl Fn(&Task, &CancellationToken) -> Result<Shareable, ExecuteError> {
-    move |task, _| {
-        let bad = |error: fedcell_fobs::Error| ExecuteError::failed(error.to_string());
-        let dxo = task.data.clone().take_dxo().map_err(bad)?;
-        let weights = dxo.data.as_map().and_then(|map| map.get("w")).and_then(|w| w.as_array()).unwrap();
-        let trained: Vec<f32> = weights.to_vec::<f32>().unwrap().iter().map(|w| w + number).collect();
-        let mut result = Shareable::reply(ShareableCode::OK);
-        result.set_dxo(Dxo::new(DataKind::WEIGHTS, model(&trained).to_map()));
-        Ok(result)
-    }
+    move |task, _| Ok(result(&weights(&task.data).iter().map(|weight| weight + number).collect::<Vec<_>>()))
 }
 
 struct Site {
@@ -54,30 +32,24 @@ struct Site {
 
 impl Site {
     async fn new(network: &MemoryNetwork, name: &str) -> Self {
-        let communicator = Communicator::new(Config::new(CommonName::parse(name).unwrap(), "project"));
-        communicator.set_cell(start(network, name).await);
+        let communicator = Communicator::new(Config::new(CommonName::parse(name).unwrap(), PROJECT));
+        communicator.set_cell(connected(network, name).await);
         communicator.register(&CancellationToken::new()).await.unwrap();
         Self { communicator, folder: tempfile::tempdir().unwrap() }
     }
 
     fn task_loop(&self) -> TaskLoop {
-        let storage = Files::at(self.folder.path()).unwrap();
-        let outbox = Outbox::open(storage, OutboxLimits::default(), RetryPolicy::default(), Instant::now()).unwrap();
-        TaskLoop::new(self.communicator.clone(), JOB, ResultStore::new(outbox))
+        hub::task_loop(&self.communicator, self.folder.path())
     }
 }
 
 #[tokio::test]
 async fn three_sites_and_one_that_fails_at_first_make_a_model() {
     let network = MemoryNetwork::new();
-    let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
-    let root = start(&network, "server").await;
-    members.attach(&root).unwrap();
+    let (_root, members) = hub::server(&network).await;
     let names: Vec<String> = (1..=3).map(|number| format!("site-{number}")).collect();
 
-    let builder = Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).memory(network.clone());
-    let job_cell = builder.parent_url("memory://hub").start().await.unwrap();
-    members.add_job(JOB, &job_cell).unwrap();
+    let job_cell = hub::job_cell(&network, &members).await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = RunConfig::new(JOB, names.clone(), ROUNDS);
     config.ask_again = Duration::from_millis(10);

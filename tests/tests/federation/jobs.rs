@@ -17,17 +17,10 @@ use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::{AdminMessageTopic, AuxTopic, JobExitCode};
 use fedcell_server::jobs::{Application, Dispatcher, JobOrder, JobsEvent};
-use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig};
+use fedcell_server::membership::MembershipService;
 use tokio_util::sync::CancellationToken;
 
-const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
-
-async fn start(network: &MemoryNetwork, name: &str) -> Cell {
-    let builder = Cell::builder(name).security(SecurityMode::Clear).memory(network.clone());
-    let cell = builder.root_url("memory://hub").start().await.unwrap();
-    cell.ready().await;
-    cell
-}
+use crate::hub::{self, HUB, JOB, PROJECT, connected};
 
 struct Server {
     root: Cell,
@@ -39,12 +32,8 @@ struct Server {
 impl Server {
     /// A server without keys, and the cell of the job, which says that it is up.
     async fn new(network: &MemoryNetwork) -> Self {
-        let members = MembershipService::new(Registrar::new(RegistrarConfig::new("project"), None).unwrap());
-        let root = start(network, "server").await;
-        members.attach(&root).unwrap();
-        let builder = Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).memory(network.clone());
-        let job = builder.parent_url("memory://hub").start().await.unwrap();
-        members.add_job(JOB, &job).unwrap();
+        let (root, members) = hub::server(network).await;
+        let job = hub::job_cell(network, &members).await;
         job.handle(Channel::AUX_COMMUNICATION, AuxTopic::SYNC_RUNNER, |request: Request| async move {
             let up = fedcell_fobs::typed::Shareable::new().into_value();
             Reply::ok(request.body_of(&up).unwrap_or_else(|_| Body::none()))
@@ -129,9 +118,9 @@ struct Site {
 
 impl Site {
     async fn new(network: &MemoryNetwork, name: &str, does: Does) -> Self {
-        let communicator = Communicator::new(Config::new(CommonName::parse(name).unwrap(), "project"));
+        let communicator = Communicator::new(Config::new(CommonName::parse(name).unwrap(), PROJECT));
         let cells = JobCells::new(network.clone(), name);
-        let builder = Cell::builder(name).security(SecurityMode::Clear).root_url("memory://hub");
+        let builder = Cell::builder(name).security(SecurityMode::Clear).root_url(HUB);
         let cell = cells.listen(builder).start().await.unwrap();
         let works = Works { does, archives: Arc::default() };
         let agent = JobAgent::new(communicator.clone(), cells, works.clone());
@@ -193,7 +182,6 @@ async fn sites_are_told_of_a_job_when_they_are_there_and_when_they_come() {
     ends.sort_by_key(|event| format!("{event:?}"));
     assert_eq!(ends, [ended("early", JobExitCode::ABORTED, ""), ended("late", JobExitCode::ABORTED, "")]);
     assert_eq!((early.running().len(), late.running().len()), (0, 0));
-    _ = server.members;
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +216,7 @@ async fn a_site_says_how_it_is() {
         assert_eq!(server.ask("site-1", topic).await.1.as_deref(), Some("_error"), "{topic}");
     }
     // Nobody but the server commands a site.
-    let other = start(&network, "site-2").await;
+    let other = connected(&network, "site-2").await;
     let message = AdminMessage { id: "1".into(), topic: "train.abort".into(), body: Value::Null, headers: Map::new() };
     let draft = other.request("site-1", Channel::CLIENT_MAIN, AdminMessageTopic::ADMIN).value(&message.into_value());
     assert_eq!(draft.send().await.unwrap().return_code(), ReturnCode::INVALID_REQUEST);

@@ -10,7 +10,6 @@ use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot
 use fedcell_auth::token::AuthHeaders;
 use fedcell_auth::{CommonName, UnixTime};
 use fedcell_cell::driver::MemoryNetwork;
-use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::transit::Authenticator;
@@ -21,11 +20,13 @@ use fedcell_server::membership::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::hub::{JOB, cell};
+
 const PROJECT: &str = "vector_project";
 
 macro_rules! key_file {
     ($name:literal) => {
-        include_bytes!(concat!("../../crates/auth/testdata/reference/keys/", $name))
+        include_bytes!(concat!("../../../crates/auth/testdata/reference/keys/", $name))
     };
 }
 
@@ -52,13 +53,8 @@ fn service(keys: Option<ServerKeys>) -> MembershipService {
     MembershipService::new(Registrar::new(RegistrarConfig::new(PROJECT), keys).unwrap())
 }
 
-async fn start(network: &MemoryNetwork, name: &str) -> Cell {
-    let builder = Cell::builder(name).security(SecurityMode::Clear).memory(network.clone());
-    builder.root_url("memory://hub").start().await.unwrap()
-}
-
 async fn server(network: &MemoryNetwork, service: &MembershipService) -> Cell {
-    let cell = start(network, "server").await;
+    let cell = cell(network, "server").await;
     service.attach(&cell).unwrap();
     cell.handle("test", "echo", async |request: Request| request.body());
     cell
@@ -74,7 +70,7 @@ fn config(name: &str, holder: &str, server: &str) -> Config {
 }
 
 async fn site(network: &MemoryNetwork, config: Config) -> Communicator {
-    let cell = start(network, config.client_name.as_str()).await;
+    let cell = cell(network, config.client_name.as_str()).await;
     let communicator = Communicator::new(config);
     communicator.set_cell(cell);
     communicator
@@ -134,11 +130,10 @@ async fn a_site_registers_stays_and_leaves() {
 
     let reply = site.send_heartbeat(&["no-such-job".to_owned()]).await.unwrap();
     assert_eq!(reply.abort_jobs, ["no-such-job"]);
-    let job = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
-    let address = Fqcn::parse("server").unwrap().child(job).unwrap();
+    let address = Fqcn::parse("server").unwrap().child(JOB).unwrap();
     let now = site.cell().unwrap().now();
-    service.with(|registrar| registrar.add_job(now, job, address.as_fqcn()).unwrap());
-    assert_eq!(site.send_heartbeat(&[job.to_owned()]).await.unwrap().abort_jobs, [""; 0]);
+    service.with(|registrar| registrar.add_job(now, JOB, address.as_fqcn()).unwrap());
+    assert_eq!(site.send_heartbeat(&[JOB.to_owned()]).await.unwrap().abort_jobs, [""; 0]);
 
     site.quit().await.unwrap();
     assert!(!is_heard(&site).await, "a site that has left must not be heard");

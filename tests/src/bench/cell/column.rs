@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use super::kit::Kits;
 use super::process::Config;
-use crate::reference;
+use crate::{ports, reference};
 
 /// Longest that a peer may take for one command; a benchmark ends, however slow a column is.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -227,9 +226,10 @@ impl Chain {
 /// If no port is free.
 pub fn listener(name: &str, kit: Option<&Path>, overhead: Overhead) -> anyhow::Result<Config> {
     let scheme = if kit.is_some() { "stcp" } else { "tcp" };
+    let [port] = ports::free()?;
     Ok(Config {
         name: name.to_owned(),
-        listen: Some(format!("{scheme}://127.0.0.1:{}", free_port()?)),
+        listen: Some(format!("{scheme}://127.0.0.1:{port}")),
         dial: None,
         parent: false,
         relay: false,
@@ -251,9 +251,4 @@ pub fn dialler(name: &str, url: &str, parent: bool, kit: Option<&Path>, overhead
         request_overhead: overhead.request,
         reply_overhead: overhead.reply,
     }
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

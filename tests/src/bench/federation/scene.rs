@@ -2,9 +2,8 @@
 
 use core::time::Duration;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -15,7 +14,8 @@ use tempfile::TempDir;
 use super::crowd::{Crowd, Outstanding, PER_RELAY, relay_name, site_name};
 use crate::bench::memory::{self, Memory};
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
-use crate::reference;
+use crate::ports;
+use crate::reference::{self, Role};
 
 /// Name of the project.
 pub(crate) const PROJECT: &str = "bench";
@@ -52,7 +52,7 @@ impl Scene {
     /// Has the reference provision it, with so many sites in the crowd.
     pub(super) fn provision(sites: usize) -> Result<Self> {
         let folder = TempDir::with_prefix("fedcell-bench-")?;
-        let ports = free_ports()?;
+        let ports = ports::free()?;
         let project = json!({
             "api_version": 3, "name": PROJECT, "description": "a crowd",
             "participants": [
@@ -108,7 +108,7 @@ impl Scene {
 
     /// A copy of the server's kit with a port of its own.
     fn workspace(&self) -> Result<(PathBuf, u16)> {
-        let ports = free_ports()?;
+        let ports = ports::free::<2>()?;
         let workspace = TempDir::with_prefix_in("server-", self.folder.path())?.keep();
         for part in ["startup", "local"] {
             fs::create_dir_all(workspace.join(part))?;
@@ -155,11 +155,8 @@ fn theirs(workspace: &Path, log: &Path) -> Result<Child> {
     resources["servers"][0]["max_num_clients"] = json!(1000);
     fs::write(workspace.join("local/resources.json"), resources.to_string())?;
     let output = File::create(log)?;
-    let mut command = Command::new(reference::interpreter());
-    // As `sub_start.sh` of the kit has it.
-    command.args(["-u", "-m", "nvflare.private.fed.app.server.server_train", "-m"]).arg(workspace);
-    command.args(["-s", "fed_server.json", "--set", "secure_train=true", "org=bench", "config_folder=config"]);
-    command.current_dir(workspace).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    let mut command = reference::participant(Role::Server, workspace, SERVER, PROJECT);
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     command.spawn().context("the reference's server does not start")
 }
 
@@ -193,9 +190,4 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
-}
-
-fn free_ports() -> Result<[u16; 2]> {
-    let taken = [TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?];
-    Ok([taken[0].local_addr()?.port(), taken[1].local_addr()?.port()])
 }

@@ -1,15 +1,14 @@
 //! Kits of one federation, and how its processes are started.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
-use fedcell_netsim::SimRng;
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use super::plan::Victim;
 use super::{ROUNDS, SITES};
+use crate::ports;
 
 const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
 
@@ -18,10 +17,6 @@ const SERVER: &str = "localhost";
 
 /// Longest wait of a participant before it tries again, in seconds.
 const LONGEST_WAIT: &str = "1.5";
-
-/// Below the ports that a system gives to connections that go out: a port of a server that is away must not be given to a
-/// site that looks for it, which would then be connected with itself.
-const PORTS: core::ops::Range<usize> = 15_000..32_000;
 
 /// The kits of a server, a relay and the sites.
 #[derive(Debug)]
@@ -33,12 +28,12 @@ impl Kits {
     /// Has them made, with ports that are free now.
     pub(super) fn make(program: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let ports = free_ports(3)?;
+        let [port, admin, relay] = ports::free()?;
         let mut command = Command::new(program);
         command.args(["provision", "--project", "faults", "--server", SERVER, "--days", "2", "--output"]);
         command.arg(folder.path());
-        command.args(["--port", &ports[0].to_string(), "--admin-port", &ports[1].to_string()]);
-        command.args(["--relay", &format!("relay-1@localhost:{}", ports[2])]);
+        command.args(["--port", &port.to_string(), "--admin-port", &admin.to_string()]);
+        command.args(["--relay", &format!("relay-1@localhost:{relay}")]);
         command.args(["--site", SITES[0]]);
         for site in &SITES[1..] {
             command.args(["--site", &format!("{site}=relay-1")]);
@@ -74,19 +69,4 @@ impl Kits {
 /// Where a process keeps its files.
 pub(super) fn workspace(work: &Path, victim: Victim) -> PathBuf {
     work.join(victim.to_string())
-}
-
-/// Ports that nobody listens on. All are held until all are found, so that they differ.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let mut rng =
-        SimRng::new(u64::from(std::process::id()) << 32 | u64::from(std::time::UNIX_EPOCH.elapsed()?.subsec_nanos()));
-    let mut held = Vec::new();
-    for _ in 0..1000 {
-        let port = u16::try_from(PORTS.start + rng.below(PORTS.len()))?;
-        held.extend(TcpListener::bind(("127.0.0.1", port)));
-        if held.len() == count {
-            return held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect();
-        }
-    }
-    None.context("there are no free ports")
 }

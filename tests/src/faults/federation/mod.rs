@@ -46,11 +46,11 @@ const SITES: [&str; 3] = ["site-1", "site-2", "site-3"];
 #[expect(clippy::print_stdout, reason = "a long run shows how far it is")]
 pub(super) fn main(wanted: Wanted) -> Result<()> {
     let start = Instant::now();
-    let program = crate::interop::programs::program()?;
-    let kits = (0..AT_A_TIME).map(|_| Kits::make(&program)).collect::<Result<Vec<_>>>()?;
+    let program = crate::binary::fedcell()?;
+    let kits = (0..AT_A_TIME).map(|_| Kits::make(program)).collect::<Result<Vec<_>>>()?;
     let mut undisturbed = HashMap::new();
     for seed in 1..=JOB_SEEDS {
-        let course = run(&program, &kits[0], seed, &Plan::default())?;
+        let course = run(program, &kits[0], seed, &Plan::default())?;
         println!("undisturbed, seed {seed}: {:.1} s, model {}", course.seconds, course.model);
         undisturbed.insert(seed, course);
     }
@@ -59,7 +59,7 @@ pub(super) fn main(wanted: Wanted) -> Result<()> {
     let results = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for kits in &kits {
-            let (next, results, undisturbed, program) = (&next, &results, &undisturbed, &program);
+            let (next, results, undisturbed) = (&next, &results, &undisturbed);
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::AcqRel);

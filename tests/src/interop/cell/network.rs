@@ -1,7 +1,6 @@
 //! A network of running cells: built seat by seat, and rebuilt where one was killed.
 
 use core::time::Duration;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use super::kits::Kits;
 use super::plan::{Plan, Role, Security, Variant};
 use crate::interop::cell::process::{Awaited, Maker, Process};
+use crate::ports;
 
 /// Until a cell stands: the reference doubles its wait up to 10 s each time a connection fails.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
@@ -223,7 +223,10 @@ impl<'a> Network<'a> {
             Variant::Plain => json!("tcp://127.0.0.1:0"),
             Variant::Asyncio => json!(format!("{}://127.0.0.1:0", asyncio_scheme(self.plan.security))),
             // The reference offers the URL that it was given, so that has to have a port.
-            Variant::Adhoc(_) => json!(format!("tcp://127.0.0.1:{}", free_port()?)),
+            Variant::Adhoc(_) => {
+                let [port] = ports::free()?;
+                json!(format!("tcp://127.0.0.1:{port}"))
+            }
             Variant::ManyRoots => json!(["tcp://127.0.0.1:0", "atcp://127.0.0.1:0", "tcp://localhost:0"]),
         })
     }
@@ -245,11 +248,6 @@ impl<'a> Network<'a> {
 
 const fn asyncio_scheme(security: Security) -> &'static str {
     if matches!(security, Security::Clear) { "atcp" } else { "satcp" }
-}
-
-/// A port that nobody listened on a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Which certificate name each address bears: what provisioning writes into the kits where a relay is in between.

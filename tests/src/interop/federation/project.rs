@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::interop::cell::process::{Kind, Maker, Process};
+use crate::ports;
 
 /// Name of the project.
 const NAME: &str = "interop";
@@ -34,9 +34,7 @@ pub(super) struct Ports {
 impl Ports {
     /// Three that nobody listened on a moment ago.
     fn free() -> Result<Self> {
-        let taken = (0..3).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<Vec<_>, _>>()?;
-        let ports = taken.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<Result<Vec<_>>>()?;
-        let [server, admin, relay] = ports[..] else { anyhow::bail!("three ports were wanted") };
+        let [server, admin, relay] = ports::free()?;
         Ok(Self { server, admin, relay })
     }
 

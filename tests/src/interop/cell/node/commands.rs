@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::state::State;
 use super::{inspect, payload};
+use crate::remote::answer;
 
 /// A cell and what has happened to it.
 #[derive(Debug, Clone)]
@@ -45,13 +46,7 @@ impl Node {
 
     /// Does what a command says; the result is the line to answer with.
     pub(crate) async fn serve(&self, command: Value) -> Value {
-        let id = command["id"].clone();
-        let mut answer = match self.execute(&command).await {
-            Ok(answer) => answer,
-            Err(error) => json!({"error": format!("{error:#}")}),
-        };
-        answer["id"] = id;
-        answer
+        answer(&command, self.execute(&command).await)
     }
 
     async fn execute(&self, command: &Value) -> Result<Value> {

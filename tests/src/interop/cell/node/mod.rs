@@ -6,19 +6,17 @@ mod inspect;
 mod payload;
 mod state;
 
-use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::remote::{lines, obey, put, run_node};
 use anyhow::{Context as _, Result};
+pub(crate) use commands::Node;
 use fedcell_cell::proto::adhoc::AdhocPolicy;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder, CellEvent, ConnectorUse, Events};
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
-
-pub(crate) use commands::Node;
 pub(crate) use payload::to_fobs;
+use serde_json::{Value, json};
 pub(crate) use state::State;
 
 /// How a node says that its configuration makes no cell.
@@ -27,28 +25,6 @@ pub(crate) const NO_CELL: &str = "cannot build the cell";
 /// Runs the node until its input ends or it is told to stop.
 pub(crate) fn main() -> ExitCode {
     run_node(run())
-}
-
-/// Runs a node's life with a log on standard error.
-#[expect(clippy::print_stderr, reason = "standard error is the node's log")]
-pub(crate) fn run_node(life: impl Future<Output = Result<()>>) -> ExitCode {
-    let filter = std::env::var("FEDCELL_NODE_LOG").ok().and_then(|level| level.to_lowercase().parse().ok());
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(filter.unwrap_or(tracing::level_filters::LevelFilter::WARN))
-        .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(life),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 async fn run() -> Result<()> {
@@ -65,47 +41,6 @@ async fn run() -> Result<()> {
     })
     .await;
     Ok(())
-}
-
-/// Serves each command beside the others, until the input ends or a command says to stop.
-pub(crate) async fn obey<F>(cell: &Cell, mut lines: mpsc::UnboundedReceiver<Value>, serve: impl Fn(Value) -> F)
-where
-    F: Future<Output = Value> + Send + 'static,
-{
-    let mut stop = None;
-    while let Some(command) = lines.recv().await {
-        if command["do"] == "stop" {
-            stop = Some(command["id"].clone());
-            break;
-        }
-        let answer = serve(command);
-        tokio::spawn(async move { put(&answer.await) });
-    }
-    cell.shutdown().await;
-    if let Some(id) = stop {
-        put(&json!({"id": id}));
-    }
-}
-
-/// The lines of standard input; its end ends the channel.
-pub(crate) fn lines() -> mpsc::UnboundedReceiver<Value> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let Ok(value) = serde_json::from_str(&line) else { continue };
-            if sender.send(value).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// Writes one line.
-pub(crate) fn put(value: &Value) {
-    let mut out = std::io::stdout().lock();
-    // Whoever has closed the pipe does not want to know.
-    _ = writeln!(out, "{value}").and_then(|()| out.flush());
 }
 
 /// What a configuration makes of a cell.

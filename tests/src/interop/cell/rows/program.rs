@@ -3,17 +3,17 @@
 use core::time::Duration;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::super::kits::{Kits, flawed};
 use super::super::network::{CHANNEL, START_LIMIT, topic};
 use super::{LoneRow, inspect};
+use crate::binary;
 use crate::interop::cell::process::{Maker, Process};
 
 /// Until a program that was told to stop is gone.
@@ -294,7 +294,7 @@ fn run_send(kits: &Kits, url: &str, target: &str, topic: &str, more: &[&str]) ->
 }
 
 fn fedcell<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
-    let output = Command::new(binary()?).args(arguments).stdin(Stdio::null()).output()?;
+    let output = Command::new(binary::fedcell()?).args(arguments).stdin(Stdio::null()).output()?;
     Ok(Ran {
         code: output.status.code().unwrap_or(-1),
         text: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -311,7 +311,7 @@ struct Program {
 
 impl Program {
     fn start(kits: &Kits, kit: &str, arguments: &[&str]) -> Result<Self> {
-        let mut child = Command::new(binary()?)
+        let mut child = Command::new(binary::fedcell()?)
             .arg("cell")
             .args(arguments)
             .arg("--credentials")
@@ -363,29 +363,4 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// The program, built with the cargo that runs this one, in the same profile and folder.
-fn binary() -> Result<&'static Path> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    built.as_deref().map_err(|error| anyhow!("the program cannot be built: {error}"))
-}
-
-fn build() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let folder = here.parent().context("this program is nowhere")?;
-    let target = folder.parent().context("this program is in no target folder")?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--locked", "--package", "fedcell", "--target-dir"]).arg(target);
-    if folder.ends_with("release") {
-        command.arg("--release");
-    }
-    let status = command.current_dir(crate::reference::workspace()).status()?;
-    let program = folder.join("fedcell");
-    if !status.success() {
-        bail!("cargo build ended with {status}");
-    }
-    ensure!(program.is_file(), "no {}", program.display());
-    Ok(program)
 }

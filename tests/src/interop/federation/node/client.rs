@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{Identity, ProjectRoot};
@@ -27,10 +27,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{MODEL, configuration, text};
-use crate::interop::cell::node::put;
+use crate::remote::{obey_in_turn, put};
 
 /// Runs the client until its input ends or it is told to stop.
-pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let name = text(config, "name")?;
     let workspace = Path::new(text(config, "workspace")?);
     let kit = Kit::read(name, workspace)?;
@@ -46,12 +46,12 @@ pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Valu
     tokio::spawn(watch_attempts(events, sender));
     let stop = CancellationToken::new();
     tokio::spawn(join(communicator.clone(), agent, stop.clone()));
-    while let Some(command) = lines.recv().await {
-        let wanted = command["do"].as_str().unwrap_or_default();
-        let mut answer = match wanted {
+    obey_in_turn(lines, async |command| {
+        Ok(match text(command, "do")? {
             "quit" => {
                 stop.cancel();
-                told(communicator.quit().await)
+                communicator.quit().await?;
+                json!({})
             }
             "attempts" => json!({"attempts": *attempts.borrow()}),
             "wait_attempts" => {
@@ -60,24 +60,12 @@ pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Valu
                 let mut attempts = attempts.clone();
                 json!({"met": timeout(limit, attempts.wait_for(|seen| *seen >= count)).await.is_ok()})
             }
-            "stop" => json!({}),
-            other => json!({"error": format!("no command {other:?}")}),
-        };
-        answer["id"] = command["id"].clone();
-        put(&answer);
-        if matches!(wanted, "quit" | "stop") {
-            break;
-        }
-    }
+            other => bail!("no command {other:?}"),
+        })
+    })
+    .await;
     cell.shutdown().await;
     Ok(())
-}
-
-fn told(outcome: Result<(), impl core::error::Error + Send + Sync + 'static>) -> Value {
-    match outcome {
-        Ok(()) => json!({}),
-        Err(error) => json!({"error": format!("{:#}", anyhow::Error::from(error))}),
-    }
 }
 
 /// Registers, says how that went, and stays.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::interop::cell::node::{lines, run_node};
+use crate::remote::{lines, run_node};
 
 /// Where the reference's example keeps its array in the model.
 const MODEL: &str = "numpy_key";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fedcell_auth::CommonName;
 use fedcell_auth::challenge::ClientParty;
 use fedcell_auth::identity::{Identity, ProjectRoot};
@@ -17,22 +17,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::text;
-use crate::interop::cell::node::put;
+use crate::remote::{obey_in_turn, put};
 
 /// Runs until the input ends or it is told to stop.
-pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     put(&json!({"event": "ready", "pid": std::process::id()}));
-    while let Some(command) = lines.recv().await {
-        let mut answer = match obey(config, &command).await {
-            Ok(answer) => answer,
-            Err(error) => json!({"error": format!("{error:#}")}),
-        };
-        answer["id"] = command["id"].clone();
-        put(&answer);
-        if command["do"] == "stop" {
-            break;
-        }
-    }
+    obey_in_turn(lines, async |command| obey(config, command).await).await;
     Ok(())
 }
 
@@ -62,8 +52,7 @@ async fn obey(config: &Value, command: &Value) -> Result<Value> {
             cell.shutdown().await;
             json!({"seconds": seconds, "done": count})
         }
-        "stop" => json!({}),
-        other => json!({"error": format!("no command {other:?}")}),
+        other => bail!("no command {other:?}"),
     })
 }
 

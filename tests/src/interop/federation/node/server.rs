@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::job::{self, Jobs, Running};
 use super::{configuration, text};
-use crate::interop::cell::node::put;
+use crate::remote::{obey_in_turn, put};
 
 /// How often a condition is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -58,7 +58,7 @@ pub(super) fn membership(config: &Value, project: &str) -> Result<MembershipServ
 }
 
 /// Runs the server until its input ends or it is told to stop.
-pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
+pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let (builder, project) = start(config)?;
     let service = membership(config, &project)?;
     let network = MemoryNetwork::new();
@@ -77,22 +77,12 @@ pub(super) async fn live(config: &Value, mut lines: mpsc::UnboundedReceiver<Valu
         cell.filter(Place::OutgoingReply, any, any, watch);
     }
     put(&json!({"event": "ready", "pid": std::process::id()}));
-    while let Some(command) = lines.recv().await {
-        let obeyed = match command["do"].as_str().unwrap_or_default() {
-            "submit" => submit(&command, &jobs, &mut running).await,
-            "wait_job" => wait_job(&command, running.as_ref()).await,
-            _ => obey(&command, &service, &calls).await,
-        };
-        let mut answer = match obeyed {
-            Ok(answer) => answer,
-            Err(error) => json!({"error": format!("{error:#}")}),
-        };
-        answer["id"] = command["id"].clone();
-        put(&answer);
-        if command["do"] == "stop" {
-            break;
-        }
-    }
+    obey_in_turn(lines, async |command| match command["do"].as_str().unwrap_or_default() {
+        "submit" => submit(command, &jobs, &mut running).await,
+        "wait_job" => wait_job(command, running.as_ref()).await,
+        _ => obey(command, &service, &calls).await,
+    })
+    .await;
     cell.shutdown().await;
     Ok(())
 }
@@ -151,8 +141,7 @@ async fn obey(command: &Value, service: &MembershipService, calls: &Calls) -> Re
             json!({})
         }
         "enable" => json!({"was": service.with(|registrar| registrar.enable(name().unwrap_or_default()))}),
-        "stop" => json!({}),
-        other => json!({"error": format!("no command {other:?}")}),
+        other => bail!("no command {other:?}"),
     })
 }
 

@@ -20,6 +20,7 @@ use super::content;
 use super::downloads::Store;
 use super::objects::Objects;
 use crate::interop::cell::node::{Node as CellNode, to_fobs};
+use crate::remote::answer;
 
 /// Bytes of an array from which on it goes to the disk, where the disk is wanted.
 const SPILLED: u64 = 1 << 20;
@@ -63,9 +64,7 @@ impl Node {
             "inspect" => self.inspect(),
             _ => return self.base.serve(command).await,
         };
-        let mut answer = outcome.unwrap_or_else(|error| json!({"error": format!("{error:#}")}));
-        answer["id"] = command["id"].clone();
-        answer
+        answer(&command, outcome)
     }
 
     fn take(&self, command: &Value) -> Result<Value> {

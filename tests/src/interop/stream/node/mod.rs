@@ -15,7 +15,8 @@ use fedcell_cell::Limits;
 use fedcell_cell::download::DownloadConfig;
 use serde_json::Value;
 
-use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, lines, obey, run_node, watch};
+use crate::interop::cell::node::{NO_CELL, Node as CellNode, State, announce, builder, watch};
+use crate::remote::{lines, obey, run_node};
 use commands::Node;
 
 /// Runs the node until its input ends or it is told to stop.
