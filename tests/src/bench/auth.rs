@@ -5,9 +5,7 @@
 
 use core::hint::black_box;
 use core::time::Duration;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -17,10 +15,10 @@ use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot
 use fedcell_auth::sealed::{OpenLimits, Opener, SealLimits, Sealer};
 use fedcell_auth::token::{RegistryLimits, TokenRegistry, TokenVerifier};
 use fedcell_auth::{CommonName, Token, UnixTime};
-use serde_json::{Value, json};
+use fedcell_cell::SystemRandom;
+use serde_json::json;
 
-use crate::random::SystemRandom;
-use crate::reference;
+use crate::line_driver::LineDriver;
 
 /// What is measured, and how many times faster than the reference it is meant to be.
 const CASES: [(&str, f64); 10] = [
@@ -114,7 +112,8 @@ fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     let as_client = root.verify(client.chain(), now, Purpose::Client)?;
 
     let registry = TokenRegistry::new(Arc::clone(&server), RegistryLimits::default())?;
-    let token = Token::random(&mut SystemRandom);
+    let mut rng = SystemRandom::new();
+    let token = Token::random(&mut rng);
     let signature = {
         // The only way to a signature over a chosen pair is a job's credential.
         let mut registry = TokenRegistry::new(Arc::clone(&server), RegistryLimits::default())?;
@@ -126,14 +125,14 @@ fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     let (small, large) = (vec![0; 1024], vec![0; 1 << 20]);
     let sealer = Arc::new(Sealer::new(Arc::clone(&client), SealLimits::default())?);
     let opener = Arc::new(Opener::new(Arc::clone(&server), OpenLimits::default())?);
-    let sealed_small = sealer.seal(now, &mut SystemRandom, &as_server, &small)?;
-    let sealed_large = sealer.seal(now, &mut SystemRandom, &as_server, &large)?;
+    let sealed_small = sealer.seal(now, &mut rng, &as_server, &small)?;
+    let sealed_large = sealer.seal(now, &mut rng, &as_server, &large)?;
     let certificate = std::fs::read(&client_crt)?;
 
     let sealing = |plaintext: Vec<u8>| -> Case {
-        let (sealer, target) = (Arc::clone(&sealer), as_server.clone());
+        let (sealer, target, mut rng) = (Arc::clone(&sealer), as_server.clone(), SystemRandom::new());
         Box::new(move || {
-            black_box(sealer.seal(now, &mut SystemRandom, &target, &plaintext)?);
+            black_box(sealer.seal(now, &mut rng, &target, &plaintext)?);
             Ok(())
         })
     };
@@ -186,6 +185,7 @@ fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
 struct Parties {
     server: ServerChallenge,
     registry: TokenRegistry,
+    rng: SystemRandom,
     now: UnixTime,
 }
 
@@ -198,12 +198,13 @@ impl Parties {
         Ok(Self {
             server: ServerChallenge::new(Arc::clone(server), root.clone(), limits)?,
             registry: TokenRegistry::new(Arc::clone(server), RegistryLimits::default())?,
+            rng: SystemRandom::new(),
             now: now()?,
         })
     }
 
     fn register(&mut self, party: &ClientParty) -> anyhow::Result<()> {
-        let (rng, now) = (&mut SystemRandom, self.now);
+        let (rng, now) = (&mut self.rng, self.now);
         let challenge = ClientChallenge::start(party, now, rng);
         let reply = self.server.handle_challenge(now, rng, "client", &challenge.request())?;
         let (registration, verifier) = challenge.verify_server(&reply, now)?.register()?;
@@ -216,42 +217,17 @@ impl Parties {
 }
 
 /// The reference in a child process.
-struct Reference {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
+struct Reference(LineDriver);
 
 impl Reference {
     fn start(folder: &Path) -> anyhow::Result<Self> {
-        let mut child = reference::script("auth_bench.py")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the reference's interpreter does not start")?;
-        let input = child.stdin.take().context("no standard input")?;
-        let output = BufReader::new(child.stdout.take().context("no standard output")?);
-        let mut reference = Self { child, input, output };
-        reference.ask(&json!({"dir": folder}))?;
-        Ok(reference)
-    }
-
-    fn ask(&mut self, request: &Value) -> anyhow::Result<Value> {
-        writeln!(self.input, "{request}")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        serde_json::from_str(&line).with_context(|| format!("the reference said {line:?}"))
+        let mut driver = LineDriver::start("auth_bench.py")?;
+        driver.ask(&json!({"dir": folder}))?;
+        Ok(Self(driver))
     }
 
     fn measure(&mut self, case: &str, seconds: f64) -> anyhow::Result<f64> {
-        let reply = self.ask(&json!({"case": case, "seconds": seconds}))?;
+        let reply = self.0.ask(&json!({"case": case, "seconds": seconds}))?;
         reply["ns"].as_f64().context("the reference gave no figure")
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -14,8 +14,7 @@ use fedcell_auth::identity::{
 use fedcell_auth::sealed::{OpenLimits, Opener, PeerCertificates};
 use fedcell_auth::token::{AuthHeaders, TokenVerifier};
 use fedcell_auth::{CommonName, Signature, UnixTime};
-
-use crate::random::SystemRandom;
+use fedcell_cell::SystemRandom;
 
 macro_rules! key_file {
     ($name:literal) => {
@@ -164,14 +163,14 @@ pub fn challenge(bytes: &[u8]) {
         certificate: certificate.to_vec(),
         signature: signature.to_vec(),
     };
-    let challenge = ClientChallenge::start(party, NOW, &mut SystemRandom);
+    let challenge = ClientChallenge::start(party, NOW, &mut SystemRandom::new());
     assert!(challenge.verify_server(&reply, NOW).is_err(), "a forged server is believed");
 
     let mut server =
         must(ServerChallenge::new(Arc::clone(server_identity), PROJECT.clone(), ChallengeLimits::default()));
     let origin = text(origin);
     let request = ChallengeRequest { common_name: text(name), nonce: text(nonce) };
-    let answered = server.handle_challenge(NOW, &mut SystemRandom, &origin, &request).is_ok();
+    let answered = server.handle_challenge(NOW, &mut SystemRandom::new(), &origin, &request).is_ok();
     assert_eq!(server.open_challenges(), usize::from(answered));
     let registration = RegistrationClaim {
         client_name: text(name),

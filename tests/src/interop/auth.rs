@@ -6,9 +6,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "every request is made for the one call that sends it")]
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,10 +18,10 @@ use fedcell_auth::identity::{Identity, ProjectRoot, Purpose};
 use fedcell_auth::sealed::{Freshness, OpenLimits, Opener, SealLimits, Sealer};
 use fedcell_auth::token::{RegistryLimits, TokenRegistry, TokenVerifier};
 use fedcell_auth::{Nonce, Signature, Token, UnixTime};
+use fedcell_cell::SystemRandom;
 use serde_json::{Value, json};
 
-use crate::random::SystemRandom;
-use crate::reference;
+use crate::line_driver::LineDriver;
 
 const SIZES: [usize; 3] = [2048, 3072, 4096];
 /// How a kit's certificate may look: as the provisioner makes it, with both usage extensions, and both below an
@@ -102,30 +100,16 @@ fn print(table: &[Vec<String>]) {
 }
 
 /// The reference's classes in a child process.
-struct Reference {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
+struct Reference(LineDriver);
 
 impl Reference {
     fn start() -> anyhow::Result<Self> {
-        let mut child = reference::script("auth_driver.py")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the reference's interpreter does not start")?;
-        let input = child.stdin.take().context("no standard input")?;
-        let output = BufReader::new(child.stdout.take().context("no standard output")?);
-        Ok(Self { child, input, output })
+        LineDriver::start("auth_driver.py").map(Self)
     }
 
     /// Asks; the inner result is what the reference's class said.
     fn ask(&mut self, request: Value) -> anyhow::Result<Result<Value, String>> {
-        writeln!(self.input, "{request}")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        let mut reply: Value = serde_json::from_str(&line).with_context(|| format!("the reference said {line:?}"))?;
+        let mut reply = self.0.ask(&request)?;
         Ok(match reply.get("error") {
             Some(error) => Err(error.to_string()),
             None => Ok(reply["ok"].take()),
@@ -141,14 +125,6 @@ impl Reference {
             Err(_) | Ok(Value::Bool(false)) => Ok(()),
             Ok(value) => bail!("the reference accepted what was spoiled: {value}"),
         }
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        // End of input ends it; this is for the case that it hangs.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -202,7 +178,7 @@ impl<'a> Pair<'a> {
 
     fn our_client(&self) -> anyhow::Result<ClientChallenge> {
         let party = ClientParty::new(Arc::clone(&self.client), self.root.clone(), self.server.name().clone())?;
-        Ok(ClientChallenge::start(&party, self.now, &mut SystemRandom))
+        Ok(ClientChallenge::start(&party, self.now, &mut SystemRandom::new()))
     }
 
     fn client_request(&self, nonce: &Nonce) -> ChallengeRequest {
@@ -234,9 +210,9 @@ impl<'a> Pair<'a> {
     }
 
     fn our_server_convinces_them(&mut self) -> anyhow::Result<&'static str> {
-        let nonce = Nonce::random(&mut SystemRandom);
+        let nonce = Nonce::random(&mut SystemRandom::new());
         let request = self.client_request(&nonce);
-        let reply = self.our_server()?.handle_challenge(self.now, &mut SystemRandom, "client", &request)?;
+        let reply = self.our_server()?.handle_challenge(self.now, &mut SystemRandom::new(), "client", &request)?;
         let signed = (reply.certificate.as_slice(), reply.signature.as_slice());
         self.they_verify("server", (&reply.common_name, nonce.as_str()), signed)
     }
@@ -245,7 +221,7 @@ impl<'a> Pair<'a> {
     fn their_reply(&mut self, challenge: &ClientChallenge) -> anyhow::Result<ChallengeReply> {
         let who = self.server.name().to_string();
         let (common_name, certificate, signature) = self.they_sign(&who, &challenge.request().nonce)?;
-        let nonce = Nonce::random(&mut SystemRandom).as_str().to_owned();
+        let nonce = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();
         Ok(ChallengeReply { common_name, nonce, certificate, signature })
     }
 
@@ -271,8 +247,8 @@ impl<'a> Pair<'a> {
 
     /// The reference's client registers with our server.
     fn their_registration(&mut self, server: &mut ServerChallenge) -> anyhow::Result<RegistrationClaim> {
-        let request = self.client_request(&Nonce::random(&mut SystemRandom));
-        let reply = server.handle_challenge(self.now, &mut SystemRandom, "client", &request)?;
+        let request = self.client_request(&Nonce::random(&mut SystemRandom::new()));
+        let reply = server.handle_challenge(self.now, &mut SystemRandom::new(), "client", &request)?;
         let who = self.client.name().to_string();
         let (common_name, certificate, signature) = self.they_sign(&who, &reply.nonce)?;
         Ok(RegistrationClaim { client_name: common_name.clone(), common_name, certificate, signature })
@@ -294,7 +270,7 @@ impl<'a> Pair<'a> {
         let registration = self.their_registration(&mut server)?;
         let client = server.handle_registration(self.now, "client", &registration)?;
         let mut registry = TokenRegistry::new(Arc::clone(&self.server), RegistryLimits::default())?;
-        let credential = registry.issue(&client, self.now, &mut SystemRandom)?;
+        let credential = registry.issue(&client, self.now, &mut SystemRandom::new())?;
         let request = |token: &str| {
             json!({
                 "op": "verify_token", "cert": String::from_utf8_lossy(self.server.chain().pem()),
@@ -304,12 +280,12 @@ impl<'a> Pair<'a> {
         };
         let said = self.reference.ok(request(credential.expose_token()))?;
         ensure!(said == Value::Bool(true), "the reference did not accept our token");
-        self.reference.refuses(request(Token::random(&mut SystemRandom).expose()))?;
+        self.reference.refuses(request(Token::random(&mut SystemRandom::new()).expose()))?;
         Ok("accepted")
     }
 
     fn we_accept_their_token(&mut self) -> anyhow::Result<&'static str> {
-        let token = Token::random(&mut SystemRandom);
+        let token = Token::random(&mut SystemRandom::new());
         let (server, client) = (self.server.name().clone(), self.client.name().clone());
         let request = json!({
             "op": "sign_token", "who": server.as_str(), "client": client.as_str(), "token": token.expose(),
@@ -330,7 +306,7 @@ impl<'a> Pair<'a> {
         let who = self.server.name().to_string();
         for length in LENGTHS {
             let plaintext = vec![0x5a; length];
-            let envelope = sealer.seal(self.now, &mut SystemRandom, &target, &plaintext)?;
+            let envelope = sealer.seal(self.now, &mut SystemRandom::new(), &target, &plaintext)?;
             let request =
                 |envelope: &[u8]| json!({"op": "open", "who": who, "origin": origin, "envelope": hex(envelope)});
             let opened = self.reference.ok(request(&envelope))?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use fedcell_auth::UnixTime;
 use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
+use fedcell_cell::SystemRandom;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::identity::IdentityPolicy;
 use fedcell_cell_proto::message::{Message, Payload};
@@ -13,8 +14,6 @@ use fedcell_cell_proto::node::{OpenWork, SealWork};
 use fedcell_cell_proto::request::{Outgoing, Reply};
 use fedcell_cell_proto::secure::{ExchangeError, Sealing, SecureError};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
-
-use crate::random::SystemRandom;
 
 /// Most relays and sites that dial the server in a simulation.
 const MOST: usize = 8;
@@ -99,7 +98,7 @@ impl Seals {
     /// Seals a payload.
     pub(super) fn seal(&self, now: UnixTime, work: &SealWork) -> Result<Payload, SecureError> {
         let sealing = self.sealing().ok_or(SecureError::NeedsCertificate)?;
-        sealing.seal(now, &mut SystemRandom, work)
+        sealing.seal(now, &mut SystemRandom::new(), work)
     }
 
     /// Opens one.

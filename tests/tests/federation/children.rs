@@ -66,7 +66,7 @@ fn hand_on(site: &Site, children: &[&str], patience: Duration) -> Gather {
 /// A server without keys and its job, whose only site is `middle`.
 async fn serve(network: &MemoryNetwork, folder: &TempDir) -> (Cell, Cell, TaskService<Run>) {
     let (root, members) = hub::server(network).await;
-    let job = hub::job_connected(network, &members).await;
+    let job = hub::job_cell(network, &members).await;
     let mut config = RunConfig::new(JOB, vec!["middle".to_owned()], ROUNDS);
     config.ask_again = Duration::from_millis(50);
     let run = Run::open(config, model(&[0.0, 10.0]), Files::at(folder.path()).unwrap(), Instant::now()).unwrap();

@@ -89,17 +89,27 @@ pub(super) fn broadcast(net: &mut Network<'_>) -> Result<()> {
 
 /// Twenty messages without a reply in each direction: all arrive, once, unchanged.
 pub(super) fn fire(net: &mut Network<'_>) -> Result<()> {
-    const COUNT: usize = 20;
+    notes(net, "fire", 2000, 20)
+}
+
+/// Messages queued for one target travel together and arrive one by one.
+pub(super) fn bulk(net: &mut Network<'_>) -> Result<()> {
+    notes(net, "queue", 700, 30)
+}
+
+/// So many messages of that size in each direction, by one verb of a node.
+fn notes(net: &mut Network<'_>, verb: &str, size: usize, count: usize) -> Result<()> {
     let leaf = net.leaf();
     for (from, to) in [(leaf, 0), (0, leaf)] {
         let before = records(net, to, topic::NOTE)?.len();
-        let target = net.fqcn(to);
-        let sent = net.call(
-            from,
-            "fire",
-            json!({"targets": [target], "channel": CHANNEL, "topic": topic::NOTE, "payload": {"random": 2000}, "count": COUNT}),
-        )?;
-        ensure!(sent["failures"] == json!({}), "not all could be sent: {}", sent["failures"]);
+        let command = json!({
+            "targets": [net.fqcn(to)], "channel": CHANNEL, "topic": topic::NOTE, "payload": {"random": size},
+            "count": count,
+        });
+        let sent = net.call(from, verb, command)?;
+        // A queue says nothing of failures.
+        let is_sent = sent["failures"].as_object().is_none_or(serde_json::Map::is_empty);
+        ensure!(is_sent, "not all could be sent: {}", sent["failures"]);
         arrived(net, to, before, &sent["sent"])?;
     }
     Ok(())
@@ -132,23 +142,6 @@ pub(super) fn delayed(net: &mut Network<'_>) -> Result<()> {
         echo(net, from, to, &json!({"random": 10}), &json!({}))?;
         let report = net.call(from, "report", json!({}))?;
         ensure!(report["waiting"] == 0, "{} requests are still waiting", report["waiting"]);
-    }
-    Ok(())
-}
-
-/// Messages queued for one target travel together and arrive one by one.
-pub(super) fn bulk(net: &mut Network<'_>) -> Result<()> {
-    const COUNT: usize = 30;
-    let leaf = net.leaf();
-    for (from, to) in [(leaf, 0), (0, leaf)] {
-        let before = records(net, to, topic::NOTE)?.len();
-        let target = net.fqcn(to);
-        let sent = net.call(
-            from,
-            "queue",
-            json!({"targets": [target], "channel": CHANNEL, "topic": topic::NOTE, "payload": {"random": 700}, "count": COUNT}),
-        )?;
-        arrived(net, to, before, &sent["sent"])?;
     }
     Ok(())
 }
