@@ -15,6 +15,7 @@ pub mod raw;
 pub mod reference;
 mod remote;
 pub mod sim;
+mod sums;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,11 @@
 //! Programs of ours under remote control: commands on standard input, events and answers on standard output, a JSON value a
 //! line. An answer bears the `id` of its command.
 
+use core::time::Duration;
 use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fedcell_cell::Cell;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -71,6 +72,21 @@ pub(crate) fn answer(command: &Value, outcome: Result<Value>) -> Value {
     let mut answer = outcome.unwrap_or_else(|error| json!({"error": format!("{error:#}")}));
     answer["id"] = command["id"].clone();
     answer
+}
+
+/// A text that a command, or a configuration, must have.
+pub(crate) fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
+    value[field].as_str().with_context(|| format!("no {field}"))
+}
+
+/// The channel and the topic of a command.
+pub(crate) fn route(command: &Value) -> Result<(&str, &str)> {
+    Ok((text(command, "channel")?, text(command, "topic")?))
+}
+
+/// How long a command may take: what it says, or else so many seconds.
+pub(crate) fn limit(command: &Value, otherwise: f64) -> Duration {
+    Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(otherwise))
 }
 
 /// The lines of standard input; its end ends the channel.

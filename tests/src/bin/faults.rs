@@ -1,4 +1,4 @@
-//! Breaks a network while transfers run: `cargo xtask faults stream`.
+//! Breaks networks while transfers run, and kills the participants of jobs: `cargo xtask faults`.
 
 use std::process::ExitCode;
 

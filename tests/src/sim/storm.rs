@@ -11,68 +11,49 @@ use fedcell_protocol_defs::cell::ReturnCode;
 use super::cell::{Asked, Cell, State};
 use super::federation::plant;
 use super::{CellId, Outcome, Request, Topic, Tree, Weather};
+use crate::sums;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// Longest deadline of a request while the storm lasts.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// What one seed went through.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Cells.
-    pub cells: u64,
-    /// Targets of requests.
-    pub targets: u64,
-    /// Those that were answered, with success or not.
-    pub answered: u64,
-    /// Those whose request came back from the way.
-    pub returned: u64,
-    /// Those that the own cell gave up: no way, no connection, no seal, cancelled.
-    pub failed: u64,
-    /// Those that ran into their deadline.
-    pub timed_out: u64,
-    /// Replies that came too late, or a second time.
-    pub surplus: u64,
-    /// Messages that came over links.
-    pub messages: u64,
-    /// Those of them that had crossed the server by order.
-    pub transits: u64,
-    /// Offers of direct connections that were taken up.
-    pub offers: u64,
-    /// Those whose request the server sent back because it did not know whose it was.
-    pub unknown: u64,
-    /// Cells that died, fell asleep or left; partitions.
-    pub faults: u64,
-    /// Pairs of cells that reached each other at the end.
-    pub pairs: u64,
-    /// A number that differs if anything differed.
-    pub digest: u64,
+sums! {
+    /// What one seed went through.
+    #[non_exhaustive]
+    pub struct Summary {
+        /// Cells.
+        cells,
+        /// Targets of requests.
+        targets,
+        /// Those that were answered, with success or not.
+        answered,
+        /// Those whose request came back from the way.
+        returned,
+        /// Those that the own cell gave up: no way, no connection, no seal, cancelled.
+        failed,
+        /// Those that ran into their deadline.
+        timed_out,
+        /// Replies that came too late, or a second time.
+        surplus,
+        /// Messages that came over links.
+        messages,
+        /// Those of them that had crossed the server by order.
+        transits,
+        /// Offers of direct connections that were taken up.
+        offers,
+        /// Those whose request the server sent back because it did not know whose it was.
+        unknown,
+        /// Cells that died, fell asleep or left; partitions.
+        faults,
+        /// Pairs of cells that reached each other at the end.
+        pairs,
+        /// A number that differs if anything differed.
+        digest,
+    }
 }
 
 impl Summary {
-    /// Adds up what several seeds went through.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            cells: self.cells + other.cells,
-            targets: self.targets + other.targets,
-            answered: self.answered + other.answered,
-            returned: self.returned + other.returned,
-            failed: self.failed + other.failed,
-            timed_out: self.timed_out + other.timed_out,
-            surplus: self.surplus + other.surplus,
-            messages: self.messages + other.messages,
-            transits: self.transits + other.transits,
-            offers: self.offers + other.offers,
-            unknown: self.unknown + other.unknown,
-            faults: self.faults + other.faults,
-            pairs: self.pairs + other.pairs,
-            digest: self.digest ^ other.digest,
-        }
-    }
-
     /// Counts how the targets of a request ended.
     fn count(&mut self, asked: &Asked) {
         for outcome in asked.outcomes.values().flatten() {

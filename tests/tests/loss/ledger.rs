@@ -4,41 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_server::controller::Receipt;
+use fedcell_tests::sums;
 use tokio::sync::watch;
 
-/// What seeds went through.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Summary {
-    /// Processes that were killed.
-    pub(crate) kills: u64,
-    pub(crate) servers: u64,
-    pub(crate) relays: u64,
-    pub(crate) sites: u64,
-    /// Kills with which what was not synced was lost, or some of it.
-    pub(crate) power_losses: u64,
-    /// Processes that were stopped between two steps of a write.
-    pub(crate) in_writing: u64,
-    /// Results that reached the run when they had been counted before.
-    pub(crate) repeated: u64,
-    /// Tasks that were begun again because their process had ended before there was a result.
-    pub(crate) done_again: u64,
-    /// Virtual seconds.
-    pub(crate) seconds: u64,
-}
-
-impl Summary {
-    pub(crate) const fn plus(self, other: Self) -> Self {
-        Self {
-            kills: self.kills + other.kills,
-            servers: self.servers + other.servers,
-            relays: self.relays + other.relays,
-            sites: self.sites + other.sites,
-            power_losses: self.power_losses + other.power_losses,
-            in_writing: self.in_writing + other.in_writing,
-            repeated: self.repeated + other.repeated,
-            done_again: self.done_again + other.done_again,
-            seconds: self.seconds + other.seconds,
-        }
+sums! {
+    /// What seeds went through.
+    pub(crate) struct Summary {
+        /// Processes that were killed.
+        kills,
+        servers,
+        relays,
+        sites,
+        /// Kills with which what was not synced was lost, or some of it.
+        power_losses,
+        /// Processes that were stopped between two steps of a write.
+        in_writing,
+        /// Results that reached the run when they had been counted before.
+        repeated,
+        /// Tasks that were begun again because their process had ended before there was a result.
+        done_again,
+        /// Virtual seconds.
+        seconds,
     }
 }
 

@@ -8,58 +8,39 @@ use fedcell_netsim::{LinkProfile, SimRng};
 
 use super::flow::{Fate, Outcome, Plan};
 use super::world::World;
+use crate::sums;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What one seed went through.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Streams.
-    pub flows: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Those whose writers were told that all is well.
-    pub sent: u64,
-    /// Those whose writers were told that it is not.
-    pub failed: u64,
-    /// Those that came completely.
-    pub read: u64,
-    /// Those whose readers had a part.
-    pub broken: u64,
-    /// Those of the ones that came completely that were reliable.
-    pub reliable: u64,
-    /// Messages that came over links.
-    pub messages: u64,
-    /// Messages that were lost in the middle.
-    pub lost: u64,
-    /// Cells that died, links that broke, partitions.
-    pub faults: u64,
-    /// Seeds in which nothing could go wrong but order, time and repetition.
-    pub gentle: u64,
-    /// A number that differs if anything differed.
-    pub digest: u64,
-}
-
-impl Summary {
-    /// Adds up what several seeds went through.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            flows: self.flows + other.flows,
-            bytes: self.bytes + other.bytes,
-            sent: self.sent + other.sent,
-            failed: self.failed + other.failed,
-            read: self.read + other.read,
-            broken: self.broken + other.broken,
-            reliable: self.reliable + other.reliable,
-            messages: self.messages + other.messages,
-            lost: self.lost + other.lost,
-            faults: self.faults + other.faults,
-            gentle: self.gentle + other.gentle,
-            digest: self.digest ^ other.digest,
-        }
+sums! {
+    /// What one seed went through.
+    #[non_exhaustive]
+    pub struct Summary {
+        /// Streams.
+        flows,
+        /// Their bytes.
+        bytes,
+        /// Those whose writers were told that all is well.
+        sent,
+        /// Those whose writers were told that it is not.
+        failed,
+        /// Those that came completely.
+        read,
+        /// Those whose readers had a part.
+        broken,
+        /// Those of the ones that came completely that were reliable.
+        reliable,
+        /// Messages that came over links.
+        messages,
+        /// Messages that were lost in the middle.
+        lost,
+        /// Cells that died, links that broke, partitions.
+        faults,
+        /// Seeds in which nothing could go wrong but order, time and repetition.
+        gentle,
+        /// A number that differs if anything differed.
+        digest,
     }
 }
 

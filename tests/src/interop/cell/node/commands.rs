@@ -1,6 +1,5 @@
 //! What a node is told to do.
 
-use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +15,10 @@ use tokio::task::JoinSet;
 
 use super::state::State;
 use super::{inspect, payload};
-use crate::remote::answer;
+use crate::remote::{answer, limit, route, text};
+
+/// Seconds that a command may take.
+pub(super) const LIMIT: f64 = 10.0;
 
 /// A cell and what has happened to it.
 #[derive(Debug, Clone)]
@@ -92,7 +94,7 @@ impl Node {
         let sent = payload::tell(&body)?;
         let start = Instant::now();
         let mut draft = self.cell.broadcast(targets.iter().copied(), channel, topic).direct().body(body);
-        draft = draft.timeout(limit(command)).secure(command["secure"] == true);
+        draft = draft.timeout(limit(command, LIMIT)).secure(command["secure"] == true);
         if command["optional"] == true {
             draft = draft.optional();
         }
@@ -119,7 +121,7 @@ impl Node {
             let (channel, topic) = route(message)?;
             let target = text(message, "target")?.to_owned();
             let draft = self.cell.request(&target, channel, topic).direct().body(payload::make(&message["payload"])?);
-            let draft = draft.timeout(limit(command));
+            let draft = draft.timeout(limit(command, LIMIT));
             requests.spawn(async move { (target, draft.send().await) });
         }
         let mut replies = Map::new();
@@ -185,7 +187,7 @@ impl Node {
         let peer = text(command, "fqcn")?;
         let up = command["up"] != false;
         let connected = || self.cell.peers().iter().any(|name| name.as_str() == peer);
-        Ok(json!({"met": self.state.wait(limit(command), || connected() == up).await}))
+        Ok(json!({"met": self.state.wait(limit(command, LIMIT), || connected() == up).await}))
     }
 
     async fn wait_count(&self, command: &Value) -> Result<Value> {
@@ -193,19 +195,19 @@ impl Node {
         let key = (channel.to_owned(), topic.to_owned());
         let count = command["count"].as_u64().unwrap_or(1);
         let met = || self.state.read(|facts| facts.received.get(&key).map_or(0, Vec::len) as u64 >= count);
-        Ok(json!({"met": self.state.wait(limit(command), met).await}))
+        Ok(json!({"met": self.state.wait(limit(command, LIMIT), met).await}))
     }
 
     async fn wait_byes(&self, command: &Value) -> Result<Value> {
         let count = command["count"].as_u64().unwrap_or(1);
         let met = || self.state.read(|facts| facts.byes >= count);
-        Ok(json!({"met": self.state.wait(limit(command), met).await}))
+        Ok(json!({"met": self.state.wait(limit(command, LIMIT), met).await}))
     }
 
     async fn wait_attempts(&self, command: &Value) -> Result<Value> {
         let count = command["count"].as_u64().unwrap_or(1);
         let met = || self.state.read(|facts| facts.attempts >= count);
-        let met = self.state.wait(limit(command), met).await;
+        let met = self.state.wait(limit(command, LIMIT), met).await;
         Ok(json!({"met": met, "last": self.state.read(|facts| facts.last_failure.clone())}))
     }
 
@@ -278,19 +280,7 @@ fn hops(headers: &HeaderMap) -> Value {
     headers.route().hops().map(|hop| hop.cell).collect::<Vec<_>>().into()
 }
 
-fn route(command: &Value) -> Result<(&str, &str)> {
-    Ok((text(command, "channel")?, text(command, "topic")?))
-}
-
-pub(super) fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
-    command[field].as_str().with_context(|| format!("no {field}"))
-}
-
 fn targets(command: &Value) -> Result<Vec<&str>> {
     let targets = command["targets"].as_array().context("no targets")?;
     targets.iter().map(|target| target.as_str().context("a target that is no text")).collect()
-}
-
-pub(super) fn limit(command: &Value) -> Duration {
-    Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(10.0))
 }

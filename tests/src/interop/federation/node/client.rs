@@ -26,8 +26,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{MODEL, configuration, text};
-use crate::remote::{obey_in_turn, put};
+use super::{MODEL, configuration};
+use crate::remote::{limit, obey_in_turn, put, text};
 
 /// Runs the client until its input ends or it is told to stop.
 pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
@@ -56,9 +56,8 @@ pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) 
             "attempts" => json!({"attempts": *attempts.borrow()}),
             "wait_attempts" => {
                 let count = command["count"].as_u64().unwrap_or(1);
-                let limit = Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(30.0));
                 let mut attempts = attempts.clone();
-                json!({"met": timeout(limit, attempts.wait_for(|seen| *seen >= count)).await.is_ok()})
+                json!({"met": timeout(limit(command, 30.0), attempts.wait_for(|seen| *seen >= count)).await.is_ok()})
             }
             other => bail!("no command {other:?}"),
         })

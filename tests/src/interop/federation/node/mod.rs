@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::remote::{lines, run_node};
+use crate::remote::{lines, run_node, text};
 
 /// Where the reference's example keeps its array in the model.
 const MODEL: &str = "numpy_key";
@@ -38,8 +38,4 @@ pub(crate) fn main() -> ExitCode {
 fn configuration(workspace: &Path, file: &str) -> Result<Value> {
     let bytes = std::fs::read(workspace.join(file)).with_context(|| format!("no {file}"))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{file} is no JSON"))
-}
-
-fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
-    value[field].as_str().with_context(|| format!("no {field}"))
 }

@@ -26,8 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sequence::joined;
 use super::server::{membership, start};
-use super::text;
-use crate::remote::put;
+use crate::remote::{put, text};
 
 const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
 

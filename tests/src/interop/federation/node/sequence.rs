@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::text;
-use crate::remote::{obey_in_turn, put};
+use crate::remote::{obey_in_turn, put, text};
 
 /// Runs until the input ends or it is told to stop.
 pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::configuration;
 use super::job::{self, Jobs, Running};
-use super::{configuration, text};
-use crate::remote::{obey_in_turn, put};
+use crate::remote::{limit, obey_in_turn, put, text};
 
 /// How often a condition is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -104,8 +104,9 @@ async fn submit(command: &Value, jobs: &Jobs, running: &mut Option<Running>) -> 
 }
 
 async fn wait_job(command: &Value, running: Option<&Running>) -> Result<Value> {
-    let limit = Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(120.0));
-    timeout(limit, running.context("no job was submitted")?.ended()).await.context("the job does not end")?
+    timeout(limit(command, 120.0), running.context("no job was submitted")?.ended())
+        .await
+        .context("the job does not end")?
 }
 
 async fn obey(command: &Value, service: &MembershipService, calls: &Calls) -> Result<Value> {
@@ -146,7 +147,7 @@ async fn obey(command: &Value, service: &MembershipService, calls: &Calls) -> Re
 }
 
 async fn wait(command: &Value, condition: impl Fn() -> bool) -> bool {
-    let end = Instant::now() + Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(30.0));
+    let end = Instant::now() + limit(command, 30.0);
     while !condition() {
         if Instant::now() >= end {
             return false;

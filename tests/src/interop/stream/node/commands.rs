@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
+use fedcell_cell::proto::cause::with_causes;
 use fedcell_cell::proto::stream::StreamError;
 use fedcell_cell::stream::StreamReader;
 use fedcell_cell::{Answer, Cell, HandlerError, Request};
@@ -20,7 +21,10 @@ use super::content;
 use super::downloads::Store;
 use super::objects::Objects;
 use crate::interop::cell::node::{Node as CellNode, to_fobs};
-use crate::remote::answer;
+use crate::remote::{answer, limit, route, text};
+
+/// Seconds that a command may take.
+pub(super) const LIMIT: f64 = 60.0;
 
 /// Bytes of an array from which on it goes to the disk, where the disk is wanted.
 const SPILLED: u64 = 1 << 20;
@@ -139,7 +143,7 @@ impl Node {
             }
             stream.finish().await.map(drop).map_err(|error| error.to_string())
         };
-        let limit = limit(command);
+        let limit = limit(command, LIMIT);
         let outcome = tokio::time::timeout(limit, sending).await;
         let failure = outcome.unwrap_or_else(|_| Err(format!("not done within {limit:?}"))).err();
         Ok(json!({"sent": sent, "failure": failure, "seconds": start.elapsed().as_secs_f64()}))
@@ -164,7 +168,7 @@ impl Node {
                 more.await;
             }
         };
-        let met = tokio::time::timeout(limit(command), all).await.is_ok();
+        let met = tokio::time::timeout(limit(command, LIMIT), all).await.is_ok();
         Ok(json!({"met": met, "taken": look()}))
     }
 
@@ -217,7 +221,7 @@ impl Node {
     async fn ask(&self, command: &Value) -> Result<Value> {
         let (channel, topic) = route(command)?;
         let target = text(command, "target")?;
-        let mut draft = self.cell.request(target, channel, topic).timeout(limit(command));
+        let mut draft = self.cell.request(target, channel, topic).timeout(limit(command, LIMIT));
         if command["secure"] == true {
             draft = draft.secure(true);
         }
@@ -238,7 +242,7 @@ impl Node {
                 "code": response.return_code().as_str(), "reason": response.error(),
                 "reply": content::describe_received(response.headers(), response.payload(), response.fetch(&self.cell)).await?,
             }),
-            Err(error) => json!({"code": error.return_code().as_str(), "reason": chain(&error)}),
+            Err(error) => json!({"code": error.return_code().as_str(), "reason": with_causes(&error)}),
         };
         answer["sent"] = sent;
         answer["seconds"] = json!(seconds);
@@ -279,26 +283,4 @@ fn pieces(data: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
 
 fn refusal(error: impl core::fmt::Display) -> HandlerError {
     HandlerError::invalid_request(error.to_string())
-}
-
-pub(super) fn chain(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
-
-pub(super) fn route(command: &Value) -> Result<(&str, &str)> {
-    Ok((text(command, "channel")?, text(command, "topic")?))
-}
-
-pub(super) fn text<'a>(command: &'a Value, field: &str) -> Result<&'a str> {
-    command[field].as_str().with_context(|| format!("no {field}"))
-}
-
-pub(super) fn limit(command: &Value) -> Duration {
-    Duration::from_secs_f64(command["timeout"].as_f64().unwrap_or(60.0))
 }

@@ -8,12 +8,14 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use fedcell_cell::Cell;
 use fedcell_cell::download::Offer;
+use fedcell_cell::proto::cause::with_causes;
 use fedcell_cell::proto::download::source::{Outcome, Receivers, Verdict};
 use fedcell_fobs::{Map, Text, Value as Fobs};
 use serde_json::{Value, json};
 
-use super::commands::{chain, limit, text};
+use super::commands::LIMIT;
 use super::content;
+use crate::remote::{limit, text};
 
 /// The downloads of a cell, and what it offers.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ impl Store {
         let downloads = self.cell.downloads();
         let receivers = usize::try_from(command["receivers"].as_u64().unwrap_or(1))?;
         let mut terms = downloads.terms(Receivers::Count(receivers));
-        terms.timeout = limit(command);
+        terms.timeout = limit(command, LIMIT);
         let payload = &command["payload"];
         let (offer, sent) = if command["kind"] == "arrays" {
             let arrays = content::arrays(payload)?;
@@ -66,7 +68,7 @@ impl Store {
     pub(super) async fn outcome(&self, command: &Value) -> Result<Value> {
         let reference = text(command, "ref")?;
         let offer = self.offers().get(reference).cloned().context("no such offer")?;
-        let outcome = tokio::time::timeout(limit(command), offer.outcome()).await;
+        let outcome = tokio::time::timeout(limit(command, LIMIT), offer.outcome()).await;
         let given = offer.bytes_given();
         let Ok(Some(outcome)) = outcome else { return Ok(json!({"outcome": null, "given": given})) };
         self.offers().remove(reference);
@@ -100,9 +102,9 @@ impl Store {
                 }
             })
         };
-        let outcome = match tokio::time::timeout(limit(command), fetching).await {
-            Ok(outcome) => outcome.map_err(|error| chain(&error)),
-            Err(_) => bail!("not done within {:?}", limit(command)),
+        let outcome = match tokio::time::timeout(limit(command, LIMIT), fetching).await {
+            Ok(outcome) => outcome.map_err(|error| with_causes(&error)),
+            Err(_) => bail!("not done within {:?}", limit(command, LIMIT)),
         };
         let seconds = start.elapsed().as_secs_f64();
         Ok(match outcome {

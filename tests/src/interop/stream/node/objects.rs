@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use fedcell_cell::Cell;
 use fedcell_cell::objects::{Consumed, ObjectConsumer, ObjectLimits, ObjectStreams};
+use fedcell_cell::proto::cause::with_causes;
 use fedcell_fobs::array::{Array, DType, Order};
 use fedcell_fobs::typed::Shareable;
 use fedcell_fobs::{Blob, Map, Value as Fobs};
@@ -14,8 +15,9 @@ use fedcell_protocol_defs::federation::{ShareableCode, ShareableHeader};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::commands::{chain, limit, route, text};
+use super::commands::LIMIT;
 use super::content;
+use crate::remote::{limit, route, text};
 
 /// Longest that one object may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -105,7 +107,7 @@ impl Objects {
             let object = made(number, last && number + 1 == count, size)?;
             sent.push(told(&object));
             let (_, reply) = stream.send(object, PATIENCE).await?.pop().context("no reply")?;
-            let reply = reply.map_err(|error| anyhow::anyhow!(chain(&error)))?;
+            let reply = reply.map_err(|error| anyhow::anyhow!(with_causes(&error)))?;
             codes.push(json!(reply.reply.return_code().as_str()));
             end = reply.end_result().map_or(Value::Null, content::tree);
             if !reply.is_ok() {
@@ -132,7 +134,7 @@ impl Objects {
             }
         };
         // Without one, the list is empty.
-        let _ = tokio::time::timeout(limit(command), one).await;
+        let _ = tokio::time::timeout(limit(command, LIMIT), one).await;
         Ok(json!({"streams": look().unwrap_or_default()}))
     }
 }
