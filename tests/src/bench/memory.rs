@@ -48,7 +48,8 @@ pub fn forget_peak(id: u32) -> anyhow::Result<()> {
     fs::write(format!("/proc/{id}/clear_refs"), "5").with_context(|| format!("cannot reset the peak of process {id}"))
 }
 
-fn read(id: u32, file: &str) -> anyhow::Result<String> {
+/// What the kernel tells about the process `id` in that file.
+pub(super) fn read(id: u32, file: &str) -> anyhow::Result<String> {
     let path = format!("/proc/{id}/{file}");
     fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
 }

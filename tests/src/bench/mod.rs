@@ -9,6 +9,7 @@ pub mod federation;
 pub mod figures;
 pub mod fobs;
 pub mod memory;
+pub mod processor;
 pub mod stream;
 
 use crate::interop;

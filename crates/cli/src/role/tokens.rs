@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use fedcell_auth::UnixTime;
 use fedcell_auth::identity::Identity;
 use fedcell_durable::Files;
-use fedcell_server::membership::{MembershipService, TokenBook};
+use fedcell_server::membership::MembershipService;
 
 use crate::exit::{Failure, Kind};
 
@@ -28,24 +27,14 @@ pub(super) fn keep(
     now: UnixTime,
 ) -> Result<(), Failure> {
     let folder = workspace.join(FOLDER);
-    let open = || {
+    let keep = || {
         make_private(&folder).with_context(|| format!("cannot keep {} from others", folder.display()))?;
-        Ok::<_, anyhow::Error>(TokenBook::open(Files::at(&folder)?, *server.chain().leaf().fingerprint().as_bytes())?)
+        let certificate = server.chain().leaf().fingerprint();
+        Ok::<_, anyhow::Error>(members.keep_tokens_on(Files::at(&folder)?, *certificate.as_bytes(), now)?)
     };
-    let (book, kept) =
-        open().map_err(|error| Failure::new(Kind::Configuration, error).context("the tokens cannot be kept"))?;
-    let mut taken = 0;
-    for kept in kept {
-        let name = kept.token.client_name.clone();
-        match members.with(|registrar| registrar.restore_member(now, kept.token, kept.member)) {
-            Ok(()) => taken += 1,
-            Err(error) => {
-                tracing::warn!(client = name, %error, "a token is not taken back, its client registers again");
-            }
-        }
-    }
+    let taken =
+        keep().map_err(|error| Failure::new(Kind::Configuration, error).context("the tokens cannot be kept"))?;
     tracing::info!(taken, "tokens of an earlier process");
-    members.keep_tokens(Arc::new(book));
     Ok(())
 }
 

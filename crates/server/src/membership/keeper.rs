@@ -1,7 +1,6 @@
 //! Tokens on stable storage before they leave: what has changed is written by whoever has to wait for it, for all.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -60,15 +59,21 @@ pub trait TokenKeeper: Send + Sync {
 pub(super) struct Keeping {
     keeper: OnceLock<Arc<dyn TokenKeeper>>,
     queue: Mutex<Queue>,
-    kept: AtomicU64,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct Queue {
     changes: Vec<TokenChange>,
+    /// How many changes have been kept before these.
+    kept: usize,
+}
+
+impl Queue {
     /// How many changes there have been.
-    noted: u64,
+    const fn noted(&self) -> usize {
+        self.kept + self.changes.len()
+    }
 }
 
 impl Keeping {
@@ -82,15 +87,13 @@ impl Keeping {
         if self.keeper.get().is_some()
             && let Some(change) = TokenChange::of(event, registrar)
         {
-            let mut queue = self.lock();
-            queue.changes.push(change);
-            queue.noted += 1;
+            self.lock().changes.push(change);
         }
     }
 
     /// Whether something is to be kept.
     pub(super) fn is_behind(&self) -> bool {
-        self.kept.load(Ordering::Acquire) < self.lock().noted
+        !self.lock().changes.is_empty()
     }
 
     /// Waits until all that has been noted is kept.
@@ -98,12 +101,13 @@ impl Keeping {
     /// Whoever comes first writes for all who have come meanwhile. If its future is dropped, what it has begun goes on,
     /// and the next one waits for that.
     pub(super) async fn keep(self: Arc<Self>) -> io::Result<()> {
-        let wanted = self.lock().noted;
-        if self.kept.load(Ordering::Acquire) >= wanted {
+        let wanted = self.lock().noted();
+        let is_kept = || self.lock().kept >= wanted;
+        if is_kept() {
             return Ok(());
         }
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        if self.kept.load(Ordering::Acquire) >= wanted {
+        if is_kept() {
             return Ok(());
         }
         let written = tokio::task::spawn_blocking(move || {
@@ -116,13 +120,11 @@ impl Keeping {
     /// One write, by whoever has the turn. What could not be written stays first in the queue.
     fn write(&self) -> io::Result<()> {
         let Some(keeper) = self.keeper.get() else { return Ok(()) };
-        let (count, noted, changes) = {
-            let queue = self.lock();
-            (queue.changes.len(), queue.noted, queue.changes.clone())
-        };
+        let changes = self.lock().changes.clone();
         keeper.keep(&changes)?;
-        self.lock().changes.drain(..count);
-        self.kept.store(noted, Ordering::Release);
+        let mut queue = self.lock();
+        queue.changes.drain(..changes.len());
+        queue.kept += changes.len();
         Ok(())
     }
 

@@ -14,6 +14,7 @@
 //! Proofs are verified and signatures made on threads that may block, as many at a time as there are processors, while
 //! nothing is locked: other messages do not wait for them.
 
+mod apart;
 mod book;
 mod candidate;
 mod event;

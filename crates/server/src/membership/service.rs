@@ -11,12 +11,15 @@ use fedcell_cell_proto::filter::Place;
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::transit::{AttachCredential, Authenticator, CheckCredential, Checker};
+use fedcell_durable::Storage;
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::{Channel, Topic, Wildcard};
 use fedcell_protocol_defs::federation::{HeaderKey, ReplyText};
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep;
 
+use super::apart::Apart;
+use super::book::{KeptToken, TokenBook};
 use super::event::MembershipEvent;
 use super::keeper::{Keeping, TokenKeeper};
 use super::refusal::Refusal;
@@ -37,8 +40,8 @@ struct Inner {
     registrar: Mutex<Registrar>,
     /// Apart from the registrar, since every message is looked up in them; none without keys.
     tokens: Option<TokenTable>,
-    /// Taken by whoever verifies or signs.
-    processors: Arc<Semaphore>,
+    /// Where proofs are verified and signatures made.
+    apart: Apart,
     keeping: Arc<Keeping>,
     events: broadcast::Sender<MembershipEvent>,
     timer: Notify,
@@ -49,12 +52,11 @@ impl MembershipService {
     #[must_use]
     pub fn new(registrar: Registrar) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             inner: Arc::new(Inner {
                 tokens: registrar.tokens(),
                 registrar: Mutex::new(registrar),
-                processors: Arc::new(Semaphore::new(processors)),
+                apart: Apart::new(),
                 keeping: Arc::default(),
                 events,
                 timer: Notify::new(),
@@ -67,6 +69,32 @@ impl MembershipService {
     /// not kept. False if somebody keeps them already.
     pub fn keep_tokens(&self, keeper: Arc<dyn TokenKeeper>) -> bool {
         self.inner.keeping.set(keeper)
+    }
+
+    /// Takes back the tokens that an earlier server with the certificate of this fingerprint has kept, and has those
+    /// that come kept there too, as [`keep_tokens`](Self::keep_tokens) does. How many were taken back: the client of one that cannot be
+    /// has to register again.
+    ///
+    /// # Errors
+    ///
+    /// The disk's.
+    pub fn keep_tokens_on(
+        &self,
+        storage: impl Storage + Send + 'static,
+        server: [u8; 32],
+        now: UnixTime,
+    ) -> Result<usize, fedcell_durable::Error> {
+        let (book, kept) = TokenBook::open(storage, server)?;
+        let mut taken = 0;
+        for KeptToken { token, member } in kept {
+            let client = member.name.clone();
+            match self.with(|registrar| registrar.restore_member(now, token, member)) {
+                Ok(()) => taken += 1,
+                Err(error) => tracing::warn!(client, %error, "a token is not taken back, its client registers again"),
+            }
+        }
+        self.keep_tokens(Arc::new(book));
+        Ok(taken)
     }
 
     /// Waits until all changes of tokens up to now are kept, for whoever changed them by [`with`](Self::with).
@@ -202,22 +230,11 @@ impl MembershipService {
         }
     }
 
-    /// Does what takes a processor for long on a thread that may, in turn.
-    async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-        let turn = Arc::clone(&self.inner.processors).acquire_owned().await;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(turn);
-            done
-        });
-        done.await.map_err(|_| Refusal::again("the server is stopping"))
-    }
-
     async fn answer_challenge(&self, request: &Request) -> Result<Reply, Refusal> {
         let (now, asked) = (request.cell().now(), wording::challenge(request));
         let opened =
             self.with(|registrar| registrar.handle_challenge(now, &mut SystemRandom::new(), request.origin(), &asked))?;
-        let signed = self.apart(move || opened.sign()).await?;
+        let signed = self.inner.apart.run(move || opened.sign()).await?;
         let answer = signed.map_err(|_| Refusal::again("the server cannot sign now"))?;
         reply(HeaderMap::new(), &wording::challenge_reply(answer))
     }
@@ -226,7 +243,7 @@ impl MembershipService {
         let (now, applicant) = (request.cell().now(), wording::applicant(request)?);
         let name = applicant.name.clone();
         let candidate = self.with(|registrar| registrar.handle_registration(now, request.origin(), applicant))?;
-        let proved = self.apart(move || candidate.prove(now, &mut SystemRandom::new())).await??;
+        let proved = self.inner.apart.run(move || candidate.prove(now, &mut SystemRandom::new())).await??;
         let Some(proved) = proved else {
             let origin = request.origin();
             tracing::warn!(client = %name.escape_debug(), %origin, "a registration without a proof that holds");

@@ -11,7 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use fedcell_auth::challenge::{ChallengeReply, ClientChallenge, ClientParty};
-use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_auth::identity::{Identity, ProjectRoot, Purpose};
+use fedcell_auth::sealed::{SealLimits, Sealer};
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
 use fedcell_auth::{CommonName, Signature};
 use fedcell_cell::SystemRandom;
@@ -134,9 +135,14 @@ impl Site {
     fn load(relay: &str, number: usize, kits: &Path) -> Result<Self> {
         let name = site_name(number);
         let kit = kits.join(&name);
-        let identity = Identity::load(&kit.join("client.crt"), &kit.join("client.key"))?;
+        let identity = Arc::new(Identity::load(&kit.join("client.crt"), &kit.join("client.key"))?);
         let root = ProjectRoot::load(&kit.join("rootCA.pem"))?;
-        let party = ClientParty::new(Arc::new(identity), root, CommonName::parse(SERVER)?)?;
+        // AWS-LC prepares a key when it signs for the first time, which takes longer than to sign. Each site does so once,
+        // and the server, which has one key, has long done so.
+        let own = root.verify(identity.chain(), now(), Purpose::Sealing)?;
+        let sealer = Sealer::new(Arc::clone(&identity), SealLimits::default())?;
+        sealer.seal(now(), &mut SystemRandom::new(), &own, b"first")?;
+        let party = ClientParty::new(identity, root, CommonName::parse(SERVER)?)?;
         Ok(Self { address: Fqcn::parse(relay)?.child(&name)?, party, step: Step::Apart })
     }
 

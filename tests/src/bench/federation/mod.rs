@@ -15,9 +15,10 @@ use core::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::awake::Awake;
 use super::cell::speed::mebibytes;
 use super::figures::{Aim, Measure, Report, Summary};
-use super::memory;
+use super::{memory, processor};
 use crate::Options;
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
 use crowd::{Crowd, Outstanding, site_name};
@@ -50,8 +51,10 @@ struct Figures {
     registrations: Vec<f64>,
     registration_times: Vec<Vec<f64>>,
     registrations_at_once: Vec<f64>,
+    registration_costs: Vec<f64>,
     heartbeats: Vec<f64>,
     heartbeats_at_once: Vec<f64>,
+    heartbeat_costs: Vec<f64>,
     idle: Vec<f64>,
     idle_own: Vec<f64>,
     each_of_few: Vec<f64>,
@@ -75,6 +78,10 @@ pub fn run(options: Options) -> super::Outcome {
     let mut report = Report::new("federation", &["ours", "reference"], options);
     let scene = Scene::provision(effort.sites)?;
     let mut figures = [Figures::default(), Figures::default()];
+    let awake = Awake::keep();
+    if let Err(error) = &awake {
+        report.note(format!("cores may sleep in all rows, they cannot be kept from it here: {error}"));
+    }
     let repetitions = if wants("members") { effort.repetitions } else { 0 };
     for repetition in 0..repetitions {
         for turn in 0..MAKERS.len() {
@@ -99,8 +106,10 @@ impl Figures {
         let server = scene.serve(maker)?;
         let before = memory::of(server.id())?.resident;
         let mut crowd = Crowd::connect(server.port, &scene.crowd(), effort.sites)?;
+        let spent = processor::spent(server.id())?;
         let took = crowd.register(REGISTRATIONS_AT_A_TIME)?;
         self.registrations_at_once.push(rate(effort.sites, took));
+        self.registration_costs.push(cost(processor::spent(server.id())? - spent, effort.sites) * 1e3);
         self.each_of_many.push(each(before, memory::of(server.id())?.resident, effort.sites));
 
         let trial = 50;
@@ -108,8 +117,11 @@ impl Figures {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         let count = (trial as f64 * effort.seconds / took) as usize;
         let count = count.clamp(trial, 200_000);
+        let spent = processor::spent(server.id())?;
         let took = crowd.beat(count, HEARTBEATS_AT_A_TIME)?;
-        self.heartbeats_at_once.push(rate(count * crowd.connections(), took));
+        let count = count * crowd.connections();
+        self.heartbeats_at_once.push(rate(count, took));
+        self.heartbeat_costs.push(cost(processor::spent(server.id())? - spent, count) * 1e6);
         self.after.push(mebibytes(memory::of(server.id())?.resident));
         drop((crowd, server));
         self.in_sequence(scene, maker, effort)
@@ -176,10 +188,14 @@ fn tell(report: &mut Report, figures: &[Figures; 2], effort: Effort) {
     report.add(Measure::less("time of such a registration, connection and all", "ms", &[]), times);
     let name = format!("registrations of {} sites at once, one generator", effort.sites);
     report.add(Measure::more(name, "/s", &aim(5.0)), of(|of| &of.registrations_at_once));
+    let name = "processor time of the server for each of them";
+    report.add(Measure::less(name, "ms", &aim(5.0)), of(|of| &of.registration_costs));
     let name = "heartbeats in sequence, the maker's own cell";
     report.add(Measure::more(name, "/s", &aim(20.0)), of(|of| &of.heartbeats));
     let name = format!("heartbeats of {} sites with many outstanding, one generator", effort.sites);
     report.add(Measure::more(name, "/s", &aim(20.0)), of(|of| &of.heartbeats_at_once));
+    let name = "processor time of the server for each of them";
+    report.add(Measure::less(name, "µs", &aim(20.0)), of(|of| &of.heartbeat_costs));
     report.add(Measure::less("memory of an idle server (RSS)", "MiB", &aim(10.0)), of(|of| &of.idle));
     let name = "of it, heap and stacks: what is no part of a file";
     report.add(Measure::less(name, "MiB", &aim(10.0)), of(|of| &of.idle_own));
@@ -196,6 +212,11 @@ fn rate(count: usize, took: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss)]
     let count = count as f64;
     count / took.as_secs_f64()
+}
+
+/// Seconds of each.
+fn cost(spent: Duration, count: usize) -> f64 {
+    rate(count, spent).recip()
 }
 
 fn each(before: u64, after: u64, count: usize) -> f64 {

@@ -41,7 +41,7 @@ pub(super) async fn job(config: &Value, mut lines: mpsc::UnboundedReceiver<Value
     let (builder, project) = start(config)?;
     let root = builder.listen_internal("tcp://127.0.0.1:0").start().await?;
     root.ready().await;
-    let members = membership(config, &project)?;
+    let members = membership(config, &project, root.now())?;
     members.attach(&root)?;
     let inner = root.connectors().into_iter().find(|connector| connector.security == SecurityMode::Clear);
     let url = inner.context("no listener for jobs")?.url;

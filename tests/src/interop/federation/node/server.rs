@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
+use fedcell_auth::UnixTime;
 use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::filter::{FilterContext, Place, Verdict};
@@ -12,6 +13,7 @@ use fedcell_cell::proto::headers::HeaderMap;
 use fedcell_cell::proto::message::Message;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder};
+use fedcell_durable::Files;
 use fedcell_protocol_defs::cell::{HeaderKey, Topic, Wildcard};
 use fedcell_server::membership::{MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use serde_json::{Value, json};
@@ -49,20 +51,24 @@ pub(super) fn start(config: &Value) -> Result<(CellBuilder, String)> {
     Ok((builder, text(&kit, "name")?.to_owned()))
 }
 
-/// The membership of the project, with the keys in the workspace.
-pub(super) fn membership(config: &Value, project: &str) -> Result<MembershipService> {
-    let startup = Path::new(text(config, "workspace")?).join("startup");
+/// The membership of the project, with the keys in the workspace, which keeps its tokens there as `fedcell server` does.
+pub(super) fn membership(config: &Value, project: &str, now: UnixTime) -> Result<MembershipService> {
+    let workspace = Path::new(text(config, "workspace")?);
+    let startup = workspace.join("startup");
     let identity = Identity::load(&startup.join("server.crt"), &startup.join("server.key"))?;
+    let certificate = *identity.chain().leaf().fingerprint().as_bytes();
     let keys = ServerKeys { identity: Arc::new(identity), root: ProjectRoot::load(&startup.join("rootCA.pem"))? };
-    Ok(MembershipService::new(Registrar::new(RegistrarConfig::new(project), Some(keys))?))
+    let service = MembershipService::new(Registrar::new(RegistrarConfig::new(project), Some(keys))?);
+    service.keep_tokens_on(Files::at(workspace.join("members"))?, certificate, now)?;
+    Ok(service)
 }
 
 /// Runs the server until its input ends or it is told to stop.
 pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let (builder, project) = start(config)?;
-    let service = membership(config, &project)?;
     let network = MemoryNetwork::new();
     let cell = job::listen(builder, &network).start().await?;
+    let service = membership(config, &project, cell.now())?;
     service.attach(&cell)?;
     let jobs = Jobs::new(&cell, &service, network);
     let mut running = None;
