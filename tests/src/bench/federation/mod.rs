@@ -56,6 +56,7 @@ struct Figures {
     heartbeats_at_once: Vec<f64>,
     heartbeat_costs: Vec<f64>,
     idle: Vec<f64>,
+    idle_program: Vec<f64>,
     idle_own: Vec<f64>,
     each_of_few: Vec<f64>,
     each_of_many: Vec<f64>,
@@ -132,6 +133,9 @@ impl Figures {
         let server = scene.serve(maker)?;
         self.idle.push(mebibytes(server.idle.resident));
         self.idle_own.push(mebibytes(server.idle.anonymous));
+        // The reference's server is its program.
+        let program = if maker == Maker::Ours { scene.serve_program()?.idle } else { server.idle };
+        self.idle_program.push(mebibytes(program.resident));
         let before = memory::of(server.id())?.resident;
         let mut crowd = Crowd::connect(server.port, &scene.crowd(), crowd::PER_RELAY)?;
         crowd.register(REGISTRATIONS_AT_A_TIME)?;
@@ -199,6 +203,8 @@ fn tell(report: &mut Report, figures: &[Figures; 2], effort: Effort) {
     report.add(Measure::less("memory of an idle server (RSS)", "MiB", &aim(10.0)), of(|of| &of.idle));
     let name = "of it, heap and stacks: what is no part of a file";
     report.add(Measure::less(name, "MiB", &aim(10.0)), of(|of| &of.idle_own));
+    let name = "memory of an idle `fedcell server` with its job (RSS); of the reference's, without one";
+    report.add(Measure::less(name, "MiB", &aim(10.0)), of(|of| &of.idle_program));
     report.add(Measure::less("memory of each of 100 registered sites", "KiB", &[]), of(|of| &of.each_of_few));
     let name = format!("memory of each of {} registered sites", effort.sites);
     report.add(Measure::less(name, "KiB", &[]), of(|of| &of.each_of_many));

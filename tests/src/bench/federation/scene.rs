@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use super::crowd::{Crowd, Outstanding, PER_RELAY, relay_name, site_name};
 use crate::bench::memory::{self, Memory};
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
-use crate::ports;
 use crate::reference::{self, Role};
+use crate::{binary, ports};
 
 /// Name of the project.
 pub(crate) const PROJECT: &str = "bench";
@@ -45,7 +45,7 @@ pub(super) struct Server {
 
 enum Body {
     Ours(Process),
-    Theirs(Child),
+    Program(Child),
 }
 
 impl Scene {
@@ -83,17 +83,27 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// Starts a server with a copy of its kit, and waits until it takes sites.
+    /// Starts a server that does nothing but take sites, and waits until it does.
     pub(super) fn serve(&self, maker: Maker) -> Result<Server> {
+        self.start(|workspace, log| {
+            let config = || json!({"role": "server", "workspace": workspace, "watched": false});
+            Ok(match maker {
+                Maker::Ours => Body::Ours(ours(&config(), log)?),
+                Maker::Theirs => Body::Program(theirs(workspace, log)?),
+            })
+        })
+    }
+
+    /// Starts `fedcell server`, which has a job, and waits until it takes sites.
+    pub(super) fn serve_program(&self) -> Result<Server> {
+        self.start(|workspace, log| Ok(Body::Program(program(workspace, log)?)))
+    }
+
+    /// Starts a server with a copy of the kit, and waits until it takes sites.
+    fn start(&self, body: impl FnOnce(&Path, &Path) -> Result<Body>) -> Result<Server> {
         let (workspace, port) = self.workspace()?;
         let log = workspace.join("server.out");
-        let body = match maker {
-            Maker::Ours => {
-                Body::Ours(ours(&json!({"role": "server", "workspace": workspace, "watched": false}), &log)?)
-            }
-            Maker::Theirs => Body::Theirs(theirs(&workspace, &log)?),
-        };
-        let mut server = Server { body, port, idle: Memory::default() };
+        let mut server = Server { body: body(&workspace, &log)?, port, idle: Memory::default() };
         self.wait(&mut server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
         Ok(server)
     }
@@ -148,6 +158,22 @@ fn ours(config: &Value, log: &Path) -> Result<Process> {
     Ok(process)
 }
 
+/// The program of ours, once it is ready.
+fn program(workspace: &Path, log: &Path) -> Result<Child> {
+    let output = File::create(log)?;
+    let mut command = Command::new(binary::fedcell()?);
+    command.args(["server", "--listen", "127.0.0.1", "--kit"]).arg(workspace);
+    command.arg("--workspace").arg(workspace.join("run"));
+    command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
+    let child = command.spawn().context("fedcell does not start")?;
+    let end = Instant::now() + PATIENCE;
+    while !fs::read_to_string(log)?.contains("\"ready\"") {
+        ensure!(Instant::now() < end, "fedcell is not ready");
+        thread::sleep(PAUSE);
+    }
+    Ok(child)
+}
+
 /// The reference's own server program, with nothing around it.
 fn theirs(workspace: &Path, log: &Path) -> Result<Child> {
     // As many sites as ours takes.
@@ -165,7 +191,7 @@ impl Server {
     pub(super) fn ours(&mut self) -> Option<&mut Process> {
         match &mut self.body {
             Body::Ours(process) => Some(process),
-            Body::Theirs(_) => None,
+            Body::Program(_) => None,
         }
     }
 
@@ -173,7 +199,7 @@ impl Server {
     pub(super) fn id(&self) -> u32 {
         match &self.body {
             Body::Ours(process) => process.id(),
-            Body::Theirs(child) => child.id(),
+            Body::Program(child) => child.id(),
         }
     }
 
@@ -185,7 +211,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Body::Theirs(child) = &mut self.body {
+        if let Body::Program(child) = &mut self.body {
             let _ = child.kill();
             let _ = child.wait();
         }
