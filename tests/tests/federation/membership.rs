@@ -233,7 +233,7 @@ async fn a_site_outlives_a_server_that_forgets_it_and_one_that_remembers() {
     cell.shutdown().await;
     let second = service(Some(keys()));
     let now = cell.now();
-    second.with(|registrar| registrar.restore(now, record).unwrap());
+    second.with(|registrar| registrar.restore(now, *record).unwrap());
     let mut events = second.events();
     let cell = server(&network, &second).await;
     heard(&site).await;

@@ -34,7 +34,7 @@ pub enum MembershipEvent {
         job: String,
     },
     /// A token was issued, to be kept over a restart.
-    TokenIssued(TokenRecord),
+    TokenIssued(Box<TokenRecord>),
     /// The token of a participant is no good any more.
     TokenRevoked {
         /// Its name.

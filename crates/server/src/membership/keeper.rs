@@ -34,7 +34,7 @@ impl TokenChange {
         match event {
             MembershipEvent::TokenIssued(token) => {
                 let member = Box::new(registrar.member(&token.client_name)?.clone());
-                Some(Self::Issued { token: token.clone(), member })
+                Some(Self::Issued { token: TokenRecord::clone(token), member })
             }
             MembershipEvent::TokenRevoked { name } => Some(Self::Revoked { name: name.clone() }),
             _ => None,

@@ -234,7 +234,7 @@ impl Registrar {
                 let mut tokens = security.tokens.write();
                 let issued = tokens.accept(prepared).map_err(|error| Refusal::again(error.to_string()))?;
                 let record = CommonName::parse(&applicant.name).ok().and_then(|name| tokens.record(&name));
-                self.events.extend(record.map(MembershipEvent::TokenIssued));
+                self.events.extend(record.map(|record| MembershipEvent::TokenIssued(Box::new(record))));
                 Granted {
                     token: SecretText::new(issued.expose_token().to_owned()),
                     signature: SecretText::new(issued.signature_text()),
@@ -482,7 +482,9 @@ impl Registrar {
     fn may_join(&self, applicant: &Applicant) -> Result<(), Refusal> {
         self.check_enabled(&applicant.name)?;
         let is_new_site = applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
-        if is_new_site && self.sites().count() >= self.config.max_clients {
+        let most = self.config.max_clients;
+        // Not all members are sites; only a server that may be full has to count them.
+        if is_new_site && self.members.len() >= most && self.sites().count() >= most {
             return Err(Refusal::known(RefusalText::TOO_MANY_CLIENTS));
         }
         Ok(())

@@ -27,8 +27,8 @@ use super::registrar::Registrar;
 use super::tokens::TokenTable;
 use super::wording;
 
-/// Events that a slow reader may lag behind before it misses some.
-const EVENT_BACKLOG: usize = 4096;
+/// Events that a slow reader may lag behind before it misses some. Room for all of them is taken at once.
+const EVENT_BACKLOG: usize = 1024;
 
 /// A registrar that answers on a cell. Clones are the same service.
 #[derive(Clone)]
