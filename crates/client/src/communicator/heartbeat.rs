@@ -6,11 +6,11 @@ use fedcell_cell_proto::headers::HeaderValue;
 use fedcell_fobs::typed::FobsType as _;
 use fedcell_protocol_defs::cell::{ReturnCode, Topic};
 use fedcell_protocol_defs::federation::HeaderKey;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{HeartbeatError, QuitError, RegisterError};
-use super::machine::Communicator;
+use super::machine::{Communicator, is_about_us};
 use super::wording;
 
 /// Heartbeats in a row that get no answer although the server can be reached, after which the client registers again:
@@ -60,9 +60,9 @@ impl Communicator {
             .maintenance(&cell, Topic::HEART_BEAT.as_str())
             .header(HeaderKey::JOB_IDS, HeaderValue::Texts(&jobs))
             .value(&wording::greeting(self.config().context("")).into_value());
-        match draft.send().await.and_then(Response::success) {
+        match self.ask(draft).await {
             Ok(response) => Ok(HeartbeatReply { abort_jobs: abort_list(&response) }),
-            Err(RequestError::Answered { code, text }) if ReturnCode::new(&code) == ReturnCode::UNAUTHENTICATED => {
+            Err(RequestError::Answered { code, text }) if is_about_us(ReturnCode::new(&code)) => {
                 Err(HeartbeatError::Forgotten { text })
             }
             Err(error) => Err(HeartbeatError::Request(Box::new(error))),
@@ -70,7 +70,8 @@ impl Communicator {
     }
 
     /// Sends heartbeats until it is cancelled, aborts the jobs that the server does not know, and registers again when
-    /// the server has forgotten this client: by saying so, or by answering nothing though it can be reached.
+    /// the server has forgotten this client: at once when it says so, to a heartbeat or to any other request of this site
+    /// and its jobs; or when it answers nothing though it can be reached.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Communicator {
 
     async fn heartbeats_for_ever(&self, jobs: &impl Jobs, stop: &CancellationToken) -> Result<(), RegisterError> {
         let config = self.config();
-        let mut silent = 0;
+        let (mut silent, mut again) = (0, Instant::now());
         loop {
             match self.send_heartbeat(&jobs.running()).await {
                 Ok(reply) => {
@@ -102,17 +103,23 @@ impl Communicator {
                     tracing::info!(%cause, silent, "a heartbeat was not answered");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "registering again");
+                    tracing::warn!(%error, "a heartbeat was not taken");
                     silent = SILENT_HEARTBEATS;
                 }
             }
-            if silent >= SILENT_HEARTBEATS {
-                self.forget();
-                self.register(stop).await?;
-                silent = 0;
-                continue;
+            if silent < SILENT_HEARTBEATS {
+                // Whatever is sent may bring the answer that the server does not know us, not heartbeats alone.
+                tokio::select! {
+                    () = sleep(config.heartbeat_interval) => continue,
+                    () = self.forgotten() => {}
+                }
             }
-            sleep(config.heartbeat_interval).await;
+            tracing::warn!(client = config.client_name.as_str(), "registering again");
+            self.forget();
+            // A server that forgets whom it has just registered is not asked more often than one that does not answer.
+            sleep_until(again).await;
+            self.register(stop).await?;
+            (silent, again) = (0, Instant::now() + config.register_interval);
         }
     }
 
@@ -130,11 +137,11 @@ impl Communicator {
         let draft = self
             .maintenance(&cell, Topic::QUIT.as_str())
             .value(&wording::greeting(self.config().context("")).into_value());
-        let outcome = draft.send().await.and_then(Response::success);
+        let outcome = self.ask(draft).await;
         self.forget();
         match outcome {
             Ok(_) => Ok(()),
-            Err(RequestError::Answered { code, .. }) if ReturnCode::new(&code) == ReturnCode::UNAUTHENTICATED => Ok(()),
+            Err(error) if is_about_us(error.return_code()) => Ok(()),
             Err(error) => Err(QuitError::Request(Box::new(error))),
         }
     }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use fedcell_auth::SecretText;
 use fedcell_auth::token::{ClientCredential, TokenVerifier};
-use fedcell_cell::Cell;
-use fedcell_cell::request::RequestDraft;
+use fedcell_cell::request::{RequestDraft, Response};
+use fedcell_cell::{Cell, RequestError};
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::transit::AttachCredential;
 use fedcell_protocol_defs::address::ReservedSegment;
-use fedcell_protocol_defs::cell::Channel;
+use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::HeaderKey;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::children::Desk;
 use super::config::Config;
@@ -44,15 +44,33 @@ struct Account {
     config: Config,
     attach: Arc<AttachCredential>,
     state: Mutex<State>,
-    /// Told when there is a credential.
-    credited: Notify,
+    standing: watch::Sender<Standing>,
 }
 
 #[derive(Default)]
 struct State {
     session: Option<String>,
     verifier: Option<TokenVerifier>,
-    is_registered: bool,
+}
+
+/// How the site stands with its server.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    /// Credentials that there have been.
+    credentials: u64,
+    /// What the last of them is worth.
+    last: Credential,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Credential {
+    /// There is none, or the site has left.
+    #[default]
+    None,
+    /// The server knows it, for all that we have heard.
+    Good,
+    /// The server has said that it does not know it.
+    Forgotten,
 }
 
 /// What a registration brought.
@@ -71,8 +89,9 @@ impl Communicator {
     /// A Communicator without a cell.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let (standing, _) = watch::channel(Standing::default());
         let (attach, state) = (Arc::new(AttachCredential::new()), Mutex::default());
-        Self::of(Arc::new(Account { config, attach, state, credited: Notify::new() }), None, None)
+        Self::of(Arc::new(Account { config, attach, state, standing }), None, None)
     }
 
     /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
@@ -123,11 +142,11 @@ impl Communicator {
     /// Takes a credential that a parent process handed down, instead of registering. It goes onto messages from now on.
     pub fn set_auth(&self, credential: &ClientCredential, session: &str) {
         self.inner.account.attach.set(credential);
-        let mut state = self.state();
-        state.session = Some(session.to_owned());
-        state.is_registered = true;
-        drop(state);
-        self.inner.account.credited.notify_waiters();
+        self.state().session = Some(session.to_owned());
+        self.inner.account.standing.send_modify(|standing| {
+            standing.credentials += 1;
+            standing.last = Credential::Good;
+        });
     }
 
     /// Completes when there is a credential.
@@ -136,21 +155,42 @@ impl Communicator {
     ///
     /// Nothing is lost by dropping the future.
     pub async fn registered(&self) {
-        loop {
-            let credited = self.inner.account.credited.notified();
-            tokio::pin!(credited);
-            credited.as_mut().enable();
-            if self.is_registered() {
-                return;
-            }
-            credited.await;
-        }
+        self.until(Credential::Good).await;
     }
 
-    /// Whether there is a credential.
+    /// Completes when the server does not know the credential.
+    pub(super) async fn forgotten(&self) {
+        self.until(Credential::Forgotten).await;
+    }
+
+    async fn until(&self, worth: Credential) {
+        let mut standing = self.inner.account.standing.subscribe();
+        // The account, and with it the sender, lives as long as this Communicator.
+        _ = standing.wait_for(|standing| standing.last == worth).await;
+    }
+
+    /// Whether there is a credential, and the server has not said that it does not know it.
     #[must_use]
     pub fn is_registered(&self) -> bool {
-        self.state().is_registered
+        self.inner.account.standing.borrow().last == Credential::Good
+    }
+
+    /// Sends a request that shows the credential. If the server does not know that any more, neither do we, and the
+    /// [heartbeats](Self::heartbeats) register again.
+    pub(super) async fn ask(&self, draft: RequestDraft) -> Result<Response, RequestError> {
+        let shown = self.inner.account.standing.borrow().credentials;
+        let outcome = draft.send().await.and_then(Response::success);
+        if outcome.as_ref().is_err_and(|error| is_about_us(error.return_code())) {
+            self.inner.account.standing.send_if_modified(|standing| {
+                // What is said of an older one comes late.
+                let is_news = standing.credentials == shown && standing.last == Credential::Good;
+                if is_news {
+                    standing.last = Credential::Forgotten;
+                }
+                is_news
+            });
+        }
+        outcome
     }
 
     /// The service session that the server gave.
@@ -176,9 +216,8 @@ impl Communicator {
     /// From now on nothing is shown.
     pub(super) fn forget(&self) {
         self.inner.account.attach.clear();
-        let mut state = self.state();
-        state.is_registered = false;
-        state.session = None;
+        self.state().session = None;
+        self.inner.account.standing.send_modify(|standing| standing.last = Credential::None);
     }
 
     /// A message to the server about this site: direct, with the name of the project.
@@ -223,6 +262,11 @@ impl Communicator {
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.account.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the server says with it that it does not believe who asks.
+pub(super) fn is_about_us(code: ReturnCode<'_>) -> bool {
+    [ReturnCode::UNAUTHENTICATED, ReturnCode::AUTHENTICATION_ERROR].contains(&code)
 }
 
 /// A Communicator that may be gone.

@@ -3,19 +3,19 @@
 use core::time::Duration;
 
 use fedcell_cell::download::FetchError;
-use fedcell_cell::request::Response;
+use fedcell_cell::request::{RequestDraft, Response};
 use fedcell_cell::{BodyError, Cell, RequestError};
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
 use fedcell_fobs::typed::{FobsType as _, Shareable};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::address::ReservedSegment;
-use fedcell_protocol_defs::cell::{Channel, HeaderKey as CellHeader, ReturnCode};
+use fedcell_protocol_defs::cell::{Channel, HeaderKey as CellHeader};
 use fedcell_protocol_defs::federation::{
     AuxTopic, HeaderKey, ServerCommand, ServerCommandKey, ShareableCode, ShareableHeader, SpecialTaskName,
     TaskDefaults, TaskHeader,
 };
 
-use super::machine::Communicator;
+use super::machine::{Communicator, is_about_us};
 
 /// What a site gets when it asks for a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +138,7 @@ impl Communicator {
             .timeout(self.task_timeout())
             .value(&body.into_value())
             .optional();
-        let response = taken(draft.send().await)?;
+        let response = self.ask_for_job(draft).await?;
         let data = shareable(response.fetch(&cell).await?).ok_or(TaskError::Malformed { expected: "a Shareable" })?;
         let header = |name: &str| data.header(name);
         if let Some(least) = header(ServerCommandKey::MIN_GET_TASK_TIMEOUT.as_str()).and_then(seconds) {
@@ -183,7 +183,7 @@ impl Communicator {
         if result.return_code() == ShareableCode::TASK_ABORTED {
             draft = draft.optional();
         }
-        taken(draft.value(&result.into_value()).send().await).map(drop)
+        self.ask_for_job(draft.value(&result.into_value())).await.map(drop)
     }
 
     /// Whether the server still wants the result of this task.
@@ -257,8 +257,15 @@ impl Communicator {
             .timeout(timeout)
             .value(&body.into_value())
             .optional();
-        let response = taken(draft.send().await)?;
+        let response = self.ask_for_job(draft).await?;
         shareable(response.value()?).ok_or(TaskError::Malformed { expected: "a Shareable" })
+    }
+
+    /// The answer if it says that it went well.
+    async fn ask_for_job(&self, draft: RequestDraft) -> Result<Response, TaskError> {
+        self.ask(draft).await.map_err(|error| {
+            if is_about_us(error.return_code()) { TaskError::Forgotten } else { TaskError::Request(Box::new(error)) }
+        })
     }
 
     fn task_cell(&self) -> Result<Cell, TaskError> {
@@ -272,19 +279,6 @@ impl Communicator {
         let wrong = |cause| TaskError::Job { job: job.to_owned(), cause };
         Fqcn::parse(parent).and_then(|parent| parent.child(job)).map_err(wrong)
     }
-}
-
-/// The answer if it says that it went well.
-fn taken(outcome: Result<Response, RequestError>) -> Result<Response, TaskError> {
-    match outcome.and_then(Response::success) {
-        Ok(response) => Ok(response),
-        Err(RequestError::Answered { code, .. }) if is_about_us(ReturnCode::new(&code)) => Err(TaskError::Forgotten),
-        Err(error) => Err(TaskError::Request(Box::new(error))),
-    }
-}
-
-fn is_about_us(code: ReturnCode<'_>) -> bool {
-    [ReturnCode::UNAUTHENTICATED, ReturnCode::AUTHENTICATION_ERROR].contains(&code)
 }
 
 fn shareable(value: Value) -> Option<Shareable> {

@@ -45,7 +45,8 @@ impl JobAgent {
                 }
                 let asked = AdminMessage::from_value(request.value()?);
                 let asked = asked.map_err(|_| HandlerError::invalid_request("expected an admin message"))?;
-                // A command may overtake the answer to the registration; a reply without its token would be lost.
+                // A server of the reference may send a command before its answer to the registration; a reply without the
+                // token that this brings would be lost.
                 _ = timeout(REGISTRATION, agent.communicator().registered()).await;
                 let topic = asked.topic.as_str().to_owned();
                 let said = agent.obey(request.cell(), &topic, &asked).await;

@@ -20,10 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::JobOrder;
 use super::wording::{self, NotDone};
-use crate::membership::{MembershipEvent, MembershipService};
-
-/// Until a site that has just joined is told: it must have its token, without which its reply would not be believed.
-const SETTLED: Duration = Duration::from_millis(200);
+use crate::membership::{Member, MembershipEvent, MembershipService, Presence, Registrar};
 
 /// Until a site that did not answer is told again.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
@@ -107,8 +104,8 @@ impl Dispatcher {
         self.events.subscribe()
     }
 
-    /// Has the sites of the order do the job: those that are members now, and each one again that joins later, until the
-    /// returned value is dropped.
+    /// Has the sites of the order do the job: those that are members now, and each one again that joins later, when its
+    /// first heartbeat shows that it has its token. Until the returned value is dropped.
     #[must_use = "sites are told as long as this value lives"]
     pub fn dispatch(&self, order: JobOrder) -> Dispatch {
         let stop = CancellationToken::new();
@@ -191,8 +188,9 @@ impl Telling {
             tokio::select! {
                 event = members.recv() => match event {
                     // It may be a new process that knows nothing of the job.
-                    Ok(MembershipEvent::Joined { name }) => self.start(&name, SETTLED),
-                    Ok(MembershipEvent::Revived { name }) => self.start(&name, Duration::ZERO),
+                    Ok(MembershipEvent::Arrived { name } | MembershipEvent::Revived { name }) => {
+                        self.start(&name, Duration::ZERO);
+                    }
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => self.all(),
                     Err(RecvError::Closed) => return,
@@ -205,8 +203,10 @@ impl Telling {
     }
 
     fn all(&mut self) {
-        let sites = |registrar: &mut crate::membership::Registrar| {
-            registrar.sites().map(|member| member.name.clone()).collect::<Vec<_>>()
+        // One that has only just joined is told when it has arrived: without its token its reply would not be believed.
+        let has_arrived = |member: &&Member| member.presence != Presence::Joined;
+        let sites = |registrar: &mut Registrar| {
+            registrar.sites().filter(has_arrived).map(|member| member.name.clone()).collect::<Vec<_>>()
         };
         for site in self.dispatcher.members.with(sites) {
             self.start(&site, Duration::ZERO);

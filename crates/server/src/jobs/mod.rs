@@ -5,7 +5,7 @@
 //!     Dispatcher::dispatch ──► scheduler.check_resource ──────────►│
 //!            ▲                 train.deploy, if there is an archive │
 //!            │                 train.start_job ────────────────────►│
-//!     MembershipEvent::Joined                                       │
+//!     MembershipEvent::Arrived                                      │
 //!                              report_job_failure ◄─────────────────┤ JobsEvent::Ended
 //!     Dispatch::recall ──────► train.abort ────────────────────────►│
 //! ```

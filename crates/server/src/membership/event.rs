@@ -11,6 +11,11 @@ pub enum MembershipEvent {
         /// Its name.
         name: String,
     },
+    /// A client has sent its first heartbeat since it registered: it has its token.
+    Arrived {
+        /// Its name.
+        name: String,
+    },
     /// A participant has left by its own will, or was put out.
     Left {
         /// Its name.

@@ -10,6 +10,8 @@ use fedcell_fobs::Map;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Presence {
+    /// It has registered, and nothing was heard of it since: it may not have its token yet.
+    Joined,
     /// Heard of lately.
     Alive,
     /// Not heard of for too long.

@@ -259,7 +259,7 @@ impl Registrar {
                 software: applicant.software,
                 joined: now,
                 seen: now,
-                presence: Presence::Alive,
+                presence: Presence::Joined,
                 jobs: BTreeSet::new(),
             },
         );
@@ -284,17 +284,19 @@ impl Registrar {
         self.check_enabled(client)?;
         let member = self.members.get_mut(client).ok_or_else(|| Refusal::known(RefusalText::UNKNOWN_CLIENT))?;
         member.seen = now;
-        let has_returned = core::mem::replace(&mut member.presence, Presence::Alive) == Presence::Dead;
-        if has_returned {
-            self.events.push_back(MembershipEvent::Revived { name: client.to_owned() });
+        let before = core::mem::replace(&mut member.presence, Presence::Alive);
+        match before {
+            Presence::Joined => self.events.push_back(MembershipEvent::Arrived { name: client.to_owned() }),
+            Presence::Alive => {}
+            Presence::Dead => self.events.push_back(MembershipEvent::Revived { name: client.to_owned() }),
         }
         let abort_jobs = jobs.difference(&self.jobs).cloned().collect();
-        let before = core::mem::replace(&mut member.jobs, jobs.intersection(&self.jobs).cloned().collect());
-        for job in before.difference(&member.jobs).filter(|job| self.jobs.contains(*job)) {
+        let ran = core::mem::replace(&mut member.jobs, jobs.intersection(&self.jobs).cloned().collect());
+        for job in ran.difference(&member.jobs).filter(|job| self.jobs.contains(*job)) {
             let (client, job) = (client.to_owned(), job.clone());
             self.events.push_back(MembershipEvent::JobGone { client, job });
         }
-        if has_returned {
+        if before == Presence::Dead {
             self.look_after(now);
         }
         Ok(HeartbeatAnswer { abort_jobs })
@@ -503,7 +505,7 @@ impl Registrar {
 }
 
 fn is_living_site(member: &Member) -> bool {
-    member.kind == ClientType::REGULAR.as_str() && member.presence == Presence::Alive
+    member.kind == ClientType::REGULAR.as_str() && member.presence != Presence::Dead
 }
 
 /// A registrar cannot be set up as configured.
