@@ -68,7 +68,8 @@ pub enum Verdict {
     /// Stop here.
     Refuse(Box<Reply>),
     /// Stop here, and in [`Place::Incoming`], where a refused message vanishes, send this back to the origin of a request
-    /// as a message of type `return`. Elsewhere as [`Refuse`](Self::Refuse).
+    /// that waits for a reply as a message of type `return`, and have the cell tell the sender of a stream. Elsewhere as
+    /// [`Refuse`](Self::Refuse).
     Return(Box<Reply>),
 }
 

@@ -142,6 +142,9 @@ wire_table! {
     BLOB_SIZE = "BlobSizeError", from "nvflare.fuel.f3.streaming.stream_types:BlobSizeError.__name__";
     /// The stream was cancelled.
     CANCELLED = "StreamCancelled", from "nvflare.fuel.f3.streaming.stream_types:StreamCancelled.__name__";
+    /// The server does not know the credential of the stream: its sender has to register again. Not in the reference,
+    /// whose servers say nothing, and whose senders take it for a [`STREAM_ERROR`](Self::STREAM_ERROR).
+    UNAUTHENTICATED = "Unauthenticated";
 }
 
 wire_table! {

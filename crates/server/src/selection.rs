@@ -7,6 +7,7 @@ use fedcell_fobs::typed::Dxo;
 use fedcell_protocol_defs::federation::MetaKey;
 
 use crate::aggregate::number;
+use crate::aggregate::sum::Sum;
 
 /// Which of two values of a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,11 +186,11 @@ impl Selection {
     }
 }
 
-/// The weighted mean of a metric that sites have found for the model that they were sent.
+/// The weighted mean of a metric that sites have found for the model that they were sent, in whatever order they come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct MetricMean {
-    sum: f64,
-    weight: f64,
+    sum: Sum,
+    weight: Sum,
 }
 
 impl MetricMean {
@@ -202,15 +203,16 @@ impl MetricMean {
             None => number(found),
         };
         let Some(value) = value.filter(|value| value.is_finite()) else { return false };
-        self.sum += value * weight;
-        self.weight += weight;
+        self.sum.add(value * weight);
+        self.weight.add(weight);
         true
     }
 
     /// The mean, if there is one.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight).filter(|mean| mean.is_finite())
+        let weight = self.weight.value();
+        (weight > 0.0).then(|| self.sum.value() / weight).filter(|mean| mean.is_finite())
     }
 }
 

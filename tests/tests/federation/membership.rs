@@ -10,10 +10,14 @@ use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot
 use fedcell_auth::token::AuthHeaders;
 use fedcell_auth::{CommonName, UnixTime};
 use fedcell_cell::driver::MemoryNetwork;
+use fedcell_cell::request::Response;
 use fedcell_cell::{Cell, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
+use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::transit::Authenticator;
-use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError};
+use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError, TaskError};
+use fedcell_protocol_defs::cell::{Channel, ReturnCode};
+use fedcell_protocol_defs::federation::ServerCommand;
 use fedcell_server::membership::{
     Applicant, Granted, MembershipEvent, MembershipService, Presence, Registrar, RegistrarConfig, ServerKeys,
     TokenChange, TokenKeeper,
@@ -57,6 +61,7 @@ async fn server(network: &MemoryNetwork, service: &MembershipService) -> Cell {
     let cell = cell(network, "server").await;
     service.attach(&cell).unwrap();
     cell.handle("test", "echo", async |request: Request| request.body());
+    cell.handle(Channel::SERVER_COMMAND, ServerCommand::SUBMIT_UPDATE, async |_: Request| Reply::ok(Body::none()));
     cell
 }
 
@@ -279,6 +284,62 @@ async fn a_site_whose_token_was_taken_away_is_told_at_once_and_no_other() {
     stays.send_heartbeat(&[]).await.unwrap();
     register(&gone).await.unwrap();
     gone.send_heartbeat(&[]).await.unwrap();
+}
+
+/// On a channel whose requests are streams: in one chunk, and in more than a window of them.
+#[tokio::test(start_paused = true)]
+async fn a_streamed_request_without_a_good_token_fails_at_once_and_leaves_nothing_behind() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let server = server(&network, &service).await;
+    let site = site(&network, config("site-1", "site-1", "server1")).await;
+    register(&site).await.unwrap();
+    let cell = site.cell().unwrap();
+    let submit = async |bytes: usize| {
+        let draft = cell.request("server", Channel::SERVER_COMMAND, ServerCommand::SUBMIT_UPDATE);
+        draft.payload(vec![7_u8; bytes]).timeout(Duration::from_secs(600)).send().await.and_then(Response::success)
+    };
+    for bytes in [1, 100 << 20] {
+        submit(bytes).await.unwrap();
+    }
+    service.with(|registrar| registrar.remove("site-1"));
+    for bytes in [1, 100 << 20] {
+        let started = tokio::time::Instant::now();
+        let error = submit(bytes).await.unwrap_err();
+        assert_eq!(error.return_code(), ReturnCode::UNAUTHENTICATED, "{error:?}");
+        assert!(started.elapsed() < Duration::from_secs(1), "nobody has waited for an answer");
+        assert_eq!(server.streams(), (0, 0, 0), "nothing of it is kept");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(cell.streams().0, 0, "and nothing more of it is sent");
+    }
+}
+
+/// Whatever is asked first hears of it; the next heartbeat is far away.
+#[tokio::test(start_paused = true)]
+async fn a_site_that_asks_for_a_task_and_is_not_known_registers_again_at_once_but_not_again_and_again() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    let _server = server(&network, &service).await;
+    let mut config = config("site-1", "site-1", "server1");
+    config.heartbeat_interval = Duration::from_secs(3600);
+    let site = site(&network, config).await;
+    register(&site).await.unwrap();
+    let mut events = service.events();
+    let (beating, stop) = (site.clone(), CancellationToken::new());
+    let beating = async { beating.heartbeats(&(), &stop).await.unwrap() };
+    let working = async {
+        let arrived = |event| matches!(event, MembershipEvent::Arrived { .. }).then_some(());
+        event(&mut events, arrived).await;
+        let mut started = tokio::time::Instant::now();
+        for attempt in 0..3 {
+            service.with(|registrar| registrar.remove("site-1"));
+            assert!(matches!(site.pull_task("job", None).await, Err(TaskError::Forgotten)));
+            event(&mut events, arrived).await;
+            let (took, interval) = (started.elapsed(), site.config().register_interval);
+            assert!(if attempt == 0 { took < interval / 2 } else { took >= interval }, "{attempt}: {took:?}");
+            started = tokio::time::Instant::now();
+        }
+        stop.cancel();
+    };
+    tokio::join!(beating, working);
 }
 
 /// Keeps nothing but what it was told, once it is let, and fails as often as it is told to.

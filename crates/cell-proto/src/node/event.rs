@@ -8,7 +8,7 @@ use fedcell_protocol_defs::stream;
 use crate::address::{Fqcn, FqcnBuf};
 use crate::identity::PeerIdentity;
 use crate::message::Message;
-use crate::request::{Failure, RequestId};
+use crate::request::{Failure, Reply, RequestId};
 use crate::route::Unreachable;
 use crate::stats::CategoryId;
 
@@ -102,6 +102,14 @@ pub enum Event {
         message: Box<Message>,
         /// Why.
         reason: Unreachable,
+    },
+    /// A filter has had a message [sent back](crate::filter::Verdict::Return) for whose reply nobody waits. A stream whose
+    /// frame this is can be told with an error of the stream.
+    TurnedBack {
+        /// The message, without its payload.
+        message: Box<Message>,
+        /// What its origin is to hear.
+        reply: Box<Reply>,
     },
     /// A message that had its place on a connection did not leave by it. Comes for all but the requests of this cell,
     /// which end with [`Reply`](Self::Reply); the origin of a request of others has been told.

@@ -19,7 +19,7 @@ use crate::clock::seconds;
 use crate::filter::{FilterContext, Place, Verdict};
 use crate::headers::{HeaderLimits, Known, RawValue};
 use crate::identity::PeerIdentity;
-use crate::message::{Facts, Message};
+use crate::message::{Facts, Message, Payload};
 use crate::request::{Body, Reply, Resolution};
 use crate::route::{Hop, MessageFacts, Unreachable, next_hop, pass_on};
 use crate::stats::CategoryId;
@@ -109,16 +109,21 @@ impl Exchange {
         arrival: &Arrival,
         message: &mut Message,
     ) -> Result<Option<Judgement>, Dropped> {
-        let is_request = {
+        let (is_request, is_awaited) = {
             let facts = message.facts().map_err(|_| Dropped::Malformed)?;
             self.admit(now, arrival, &facts)?;
-            facts.is_request()
+            (facts.is_request(), facts.is_reply_expected)
         };
         match self.run_filters(now, Place::Incoming, Some(arrival), None, message) {
             Verdict::Pass => {}
-            Verdict::Return(reply) if is_request => {
+            Verdict::Return(reply) if is_request && is_awaited => {
                 self.send_back(now, arrival, message, *reply, ReturnReason::INTERCEPT);
                 return Ok(None);
+            }
+            Verdict::Return(reply) if is_request => {
+                let message = Box::new(Message::new(core::mem::take(&mut message.headers), Payload::empty()));
+                self.events.push_back(Event::TurnedBack { message, reply });
+                return Err(Dropped::Filtered);
             }
             Verdict::Refuse(reply) | Verdict::Return(reply) => {
                 debug!(from = %arrival.from, said = %reply.error().unwrap_or_default(), "a filter refused a message");

@@ -439,6 +439,12 @@ fn a_request_is_sent_back_from_where_messages_vanish_if_the_filter_wants_it() {
     let text = |key: HeaderKey<'_>| reply.headers.text(key).unwrap().unwrap_or_default();
     assert_eq!((text(HeaderKey::MSG_TYPE), text(HeaderKey::ERROR)), ("return", "again"));
     assert_eq!(text(HeaderKey::RETURN_CODE), ReturnCode::UNAUTHENTICATED.as_str());
+
+    // Nobody waits for the reply to this one: its owner decides who is told.
+    duo.site.exchange_mut().fire(NOW, &[FqcnBuf::server()], &request("t"));
+    let Event::TurnedBack { message, reply } = duo.server_event() else { panic!("the owner is not told") };
+    assert_eq!((message.facts().unwrap().topic, reply.error()), ("t", Some("again")));
+    assert!(duo.site.poll_event().is_none());
 }
 
 #[test]

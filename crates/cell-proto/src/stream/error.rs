@@ -95,6 +95,14 @@ pub enum StreamError {
         /// Whether it says that the stream is larger than it takes.
         too_large: bool,
     },
+    /// The server does not know the credential that the chunks show. The sender has to register again.
+    #[error("{by} does not believe who sends: {text}")]
+    Unauthenticated {
+        /// Who says so.
+        by: FqcnBuf,
+        /// What it says.
+        text: Box<str>,
+    },
     /// The receiver acknowledges without sequence numbers: it is older than 2.9 and cannot receive reliable streams.
     #[error("{target} does not acknowledge by sequence; send to it without reliability")]
     NotReliable {
@@ -179,6 +187,7 @@ impl StreamError {
                 ErrorType::TARGET_UNREACHABLE
             }
             Self::Cancelled { .. } => ErrorType::CANCELLED,
+            Self::Unauthenticated { .. } => ErrorType::UNAUTHENTICATED,
             _ => ErrorType::STREAM_ERROR,
         }
     }
@@ -186,7 +195,10 @@ impl StreamError {
     /// The return code that a request ends with if its stream, or that of its reply, ends so.
     #[must_use]
     pub const fn return_code(&self) -> ReturnCode<'static> {
-        ReturnCode::COMM_ERROR
+        match self {
+            Self::Unauthenticated { .. } => ReturnCode::UNAUTHENTICATED,
+            _ => ReturnCode::COMM_ERROR,
+        }
     }
 
     /// A chunk could not be sent.

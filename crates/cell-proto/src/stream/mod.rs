@@ -10,7 +10,7 @@
 //! | [`Streams`] | all streams of one cell: turns, timers, acknowledgements, what is remembered |
 //! | [`Blob`] | a stream that is collected in memory |
 //! | [`call`] | which requests are streamed, and how a request and its reply look as streams |
-//! | [`undeliverable`] | what a cell on the way says that cannot pass a chunk on |
+//! | [`undeliverable`], [`turned_back`] | what a cell on the way says that cannot or may not pass a chunk on |
 
 mod blob;
 pub mod call;
@@ -37,7 +37,7 @@ pub use blob::Blob;
 pub use config::StreamConfig;
 pub use error::{StreamError, StreamScope};
 pub use event::{IncomingId, StreamEvent};
-pub use forward::undeliverable;
+pub use forward::{turned_back, undeliverable};
 pub use head::StreamHead;
 pub use open::{OpenStream, StreamId, StreamTransmit, TransmitSource};
 pub use streams::{StreamCounts, Streams};

@@ -221,10 +221,13 @@ impl Streams {
 fn reported(target: &FqcnBuf, fields: &Fields<'_>, text: &str) -> StreamError {
     let by = fields.origin.to_owned();
     let text = clip(text).into();
-    if fields.error_type == Some(ErrorType::TARGET_UNREACHABLE.as_str()) {
-        return StreamError::Unreachable { target: target.clone(), at: by, reason: text };
+    match fields.error_type.map(ErrorType::new) {
+        Some(ErrorType::TARGET_UNREACHABLE) => {
+            StreamError::Unreachable { target: target.clone(), at: by, reason: text }
+        }
+        Some(ErrorType::UNAUTHENTICATED) => StreamError::Unauthenticated { by, text },
+        other => StreamError::Reported { by, text, too_large: other == Some(ErrorType::BLOB_SIZE) },
     }
-    StreamError::Reported { by, text, too_large: fields.error_type == Some(ErrorType::BLOB_SIZE.as_str()) }
 }
 
 /// The beginning of a text.

@@ -103,9 +103,9 @@ const REGISTER_AGAIN: &str = "the credential is not known here; register again";
 /// registration, and a goodbye that ends here.
 ///
 /// A refused message vanishes, as in the reference, but for one: a request that shows a whole credential to a server is
-/// sent back as `unauthenticated`. A client whose token is no good any more registers again at once then, where it would
-/// otherwise wait for answers. (A request that is streamed is none here, and waits.) Whoever shows nothing learns nothing,
-/// and whoever guesses only that it guessed wrong.
+/// sent back as `unauthenticated`, and one that is streamed fails with an error of its stream that says so; nothing of it
+/// is kept. A client whose token is no good any more registers again at once then, where it would otherwise wait for
+/// answers. Whoever shows nothing learns nothing, and whoever guesses only that it guessed wrong.
 pub struct CheckCredential {
     checker: Checker,
     authenticator: Arc<dyn Authenticator>,

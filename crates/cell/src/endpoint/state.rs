@@ -10,7 +10,7 @@ use fedcell_cell_proto::link::CloseReason;
 use fedcell_cell_proto::names::ByName;
 use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, IncomingRequest, Node, Transmit};
 use fedcell_cell_proto::request::RequestId;
-use fedcell_cell_proto::stream::{TransmitSource, undeliverable};
+use fedcell_cell_proto::stream::{TransmitSource, turned_back, undeliverable};
 use fedcell_protocol_defs::stream::{Channel, HeaderKey};
 use tokio::sync::{Notify, Semaphore};
 
@@ -236,6 +236,11 @@ impl Core {
                         self.node.exchange_mut().fire(now, &[origin], &error);
                     }
                     effects.events.push(event);
+                }
+                Event::TurnedBack { message, reply } => {
+                    if let Some((origin, error)) = turned_back(&message, &reply) {
+                        self.node.exchange_mut().fire(now, &[origin], &error);
+                    }
                 }
                 Event::PeerUp { ref peer, connection, .. } => {
                     if let Some(entry) = self.entries.get_mut(&connection) {

@@ -1,7 +1,9 @@
-//! A weighted sum of arrays of one shape, element by element in 64-bit floating point.
+//! A weighted sum of arrays of one shape, element by element, in any order.
 
 use fedcell_fobs::array::{Array, ArrayError, Element, Kind, Order};
 use half::f16;
+
+use super::sum::Sums;
 
 /// What the average of an element type is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +38,27 @@ impl Real {
 pub(crate) struct Average {
     real: Real,
     shape: Vec<usize>,
-    /// Row by row.
-    sums: Vec<f64>,
+    sums: Elements,
+}
+
+/// The sums of the elements, row by row.
+#[derive(Debug)]
+enum Elements {
+    /// Of floats of 16 and 32 bits; 17 bytes each.
+    Short(Sums<2>),
+    /// Of others; 25 bytes each.
+    Long(Sums<3>),
 }
 
 impl Average {
     /// Zeros in the shape of an array.
     pub(crate) fn like(array: &Array) -> Result<Self, ArrayError> {
         let real = Real::of(array).ok_or_else(|| ArrayError::NoCounterpart(array.dtype().to_string()))?;
-        Ok(Self { real, shape: array.shape().to_vec(), sums: vec![0.0; array.len()] })
+        let sums = match real {
+            Real::F16 | Real::F32 => Elements::Short(Sums::zeros(array.len())),
+            Real::F64 => Elements::Long(Sums::zeros(array.len())),
+        };
+        Ok(Self { real, shape: array.shape().to_vec(), sums })
     }
 
     pub(crate) const fn real(&self) -> Real {
@@ -57,38 +71,44 @@ impl Average {
 
     /// Adds an array of this shape, times a weight.
     pub(crate) fn add(&mut self, array: &Array, weight: f64) -> Result<(), ArrayError> {
-        let is_columns = array.order() == Order::Fortran && array.shape().len() > 1;
-        let sums = &mut self.sums;
-        if is_columns {
-            let mut places = Columns::of(array.shape());
-            each(array, |value| {
-                if let Some(sum) = places.next().and_then(|place| sums.get_mut(place)) {
-                    *sum += weight * value;
-                }
-            })
-        } else {
-            let mut sums = sums.iter_mut();
-            each(array, |value| {
-                if let Some(sum) = sums.next() {
-                    *sum += weight * value;
-                }
-            })
+        match &mut self.sums {
+            Elements::Short(sums) => add(sums, array, weight),
+            Elements::Long(sums) => add(sums, array, weight),
         }
     }
 
     /// The sums times a factor, in the type of the average; none if one of them is not finite.
     pub(crate) fn scaled(self, factor: f64) -> Result<Option<Array>, ArrayError> {
-        #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest, and what is too large is seen")]
-        match self.real {
-            Real::F64 => finite(self.sums.iter().map(|sum| sum * factor), |value| value.is_finite())
-                .map(|values| Array::from_elements(self.shape, &values)),
-            Real::F32 => finite(self.sums.iter().map(|sum| (sum * factor) as f32), |value| value.is_finite())
-                .map(|values| Array::from_elements(self.shape, &values)),
-            Real::F16 => finite(self.sums.iter().map(|sum| f16::from_f64(sum * factor)), |value| value.is_finite())
-                .map(|values| Array::from_elements(self.shape, &values)),
+        let Self { real, shape, sums } = self;
+        match &sums {
+            Elements::Short(sums) => array(real, shape, sums.values().map(|sum| sum * factor)),
+            Elements::Long(sums) => array(real, shape, sums.values().map(|sum| sum * factor)),
         }
-        .transpose()
     }
+}
+
+/// Adds an array, times a weight, row by row.
+fn add<const K: usize>(sums: &mut Sums<K>, array: &Array, weight: f64) -> Result<(), ArrayError> {
+    if array.order() == Order::Fortran && array.shape().len() > 1 {
+        let mut places = Columns::of(array.shape());
+        each(array, |value| places.next().into_iter().for_each(|place| sums.add(place, weight * value)))
+    } else {
+        let mut places = 0..array.len();
+        each(array, |value| places.next().into_iter().for_each(|place| sums.add(place, weight * value)))
+    }
+}
+
+/// Numbers as an array of this type; none if one of them is not finite.
+fn array(real: Real, shape: Vec<usize>, numbers: impl Iterator<Item = f64>) -> Result<Option<Array>, ArrayError> {
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest, and what is too large is seen")]
+    match real {
+        Real::F64 => finite(numbers, |value| value.is_finite()).map(|values| Array::from_elements(shape, &values)),
+        Real::F32 => finite(numbers.map(|number| number as f32), |value| value.is_finite())
+            .map(|values| Array::from_elements(shape, &values)),
+        Real::F16 => finite(numbers.map(f16::from_f64), |value| value.is_finite())
+            .map(|values| Array::from_elements(shape, &values)),
+    }
+    .transpose()
 }
 
 fn finite<T>(values: impl Iterator<Item = T>, is_finite: impl Fn(&T) -> bool) -> Option<Vec<T>> {

@@ -6,15 +6,19 @@
 //! ```
 //!
 //! A result is weighted with its number of steps (meta property `NUM_STEPS_CURRENT_ROUND`, 1 if there is none) times the
-//! weight of its site (1 if none is set), as in the reference. Sums are 64-bit floats whatever the model's elements are,
-//! so memory is 8 bytes per element of one model, however many sites there are; the average has the type that numpy
-//! would give it: floats keep theirs, whole numbers and truth values become 64-bit floats.
+//! weight of its site (1 if none is set), as in the reference. The average has the type that numpy would give it: floats
+//! keep theirs, whole numbers and truth values become 64-bit floats.
+//!
+//! The average is the same to the last bit in whatever order the results come: each product of a value and a weight is a
+//! 64-bit float, and these are added as integers of several digits, without rounding (see `sum`). Memory is 17 bytes per
+//! element of one model of 32-bit floats, 25 of others, however many sites there are.
 //!
 //! Stricter than the reference: a result is refused as a whole, before any of it is added, if a name, a shape or a type
 //! differs, if anything in it is not a finite number, or if its weight is not positive.
 
 pub(crate) mod average;
 mod error;
+pub(crate) mod sum;
 
 use core::fmt;
 use std::collections::HashMap;
@@ -28,6 +32,7 @@ pub use error::{AggregationError, ContributionError};
 
 use crate::model::Model;
 use average::{Average, Real};
+use sum::Sum;
 
 /// Which names a result must have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,7 +97,7 @@ struct Entry {
     sum: Average,
     /// The numbers of metrics are no arrays.
     is_number: bool,
-    weight: f64,
+    weight: Sum,
     count: usize,
 }
 
@@ -155,6 +160,7 @@ impl FedAvg {
         if self.contributors.iter().any(|contributor| contributor.site == site) {
             return Err(ContributionError::Twice(site.to_owned()));
         }
+        limit("contributions before it", self.contributors.len(), sum::MOST - 1)?;
         let weight = self.weight(site, dxo)?;
         let parts = self.parts(dxo)?;
         self.check_names(&parts)?;
@@ -170,7 +176,7 @@ impl FedAvg {
             if let Some(entry) = self.entries.get_mut(place) {
                 // Reading has succeeded a moment ago, when the values were checked.
                 entry.sum.add(&part.array, weight).map_err(failed)?;
-                entry.weight += weight;
+                entry.weight.add(weight);
                 entry.count += 1;
             }
         }
@@ -201,7 +207,7 @@ impl FedAvg {
             partial_names += usize::from(entry.count < all);
             let mean = entry
                 .sum
-                .scaled(1.0 / entry.weight)
+                .scaled(1.0 / entry.weight.value())
                 .map_err(|source| AggregationError::Array { name: entry.name.clone(), source })?
                 .ok_or_else(|| AggregationError::Overflow(entry.name.clone()))?;
             let value = match mean.to_vec::<f64>().ok().and_then(|values| values.first().copied()) {
@@ -216,7 +222,7 @@ impl FedAvg {
 
     fn insert(&mut self, name: &str, sum: Average, is_number: bool) -> usize {
         let place = self.entries.len();
-        self.entries.push(Entry { name: name.to_owned(), sum, is_number, weight: 0.0, count: 0 });
+        self.entries.push(Entry { name: name.to_owned(), sum, is_number, weight: Sum::default(), count: 0 });
         self.places.insert(name.to_owned(), place);
         place
     }

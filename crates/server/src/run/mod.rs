@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A result is in the journal before [`Controller::result`] returns, so a coordinator that is killed at any byte counts
-//! each acknowledged result once, and each that was not acknowledged when the site sends it again. Results are added in
-//! the order of the journal, so the model after a restart is the same to the last bit.
+//! each acknowledged result once, and each that was not acknowledged when the site sends it again. In which
+//! order results come and are read again does not matter: the model is the same to the last bit.
 
 mod config;
 mod restart;

@@ -1,9 +1,9 @@
 //! Outgoing streams: window, turns, repetition, errors.
 
 use super::*;
-use crate::request::{Failure, RequestId};
+use crate::request::{Failure, Reply, RequestId};
 use crate::route::{Obstacle, Unreachable};
-use crate::stream::{StreamId, StreamScope, undeliverable};
+use crate::stream::{StreamId, StreamScope, turned_back, undeliverable};
 
 const KIB: usize = 1024;
 
@@ -346,6 +346,36 @@ fn what_is_remembered_of_ended_streams_is_bounded_and_forgotten() {
     streams.open(NOW, &target, plain()).unwrap();
     let refused = streams.open(NOW, &target, plain());
     assert_eq!(refused, Err(StreamError::TooMany { scope: StreamScope::Outgoing, limit: 1 }));
+}
+
+#[test]
+fn a_chunk_that_a_filter_sends_back_ends_its_stream_and_says_why() {
+    let reply = Reply::failed(ReturnCode::UNAUTHENTICATED, "register again");
+    // One that has left in one chunk, and one of which more is to come.
+    for bytes in [10, 10 << 20] {
+        let mut streams = sender();
+        let id = streams.send_whole(NOW, &cell("server.job"), plain(), &data(bytes)).unwrap();
+        let sent = streams.poll_transmit(NOW, |_| true).unwrap();
+        let (origin, report) = turned_back(&carried("site-1", &sent), &reply).unwrap();
+        events(&mut streams);
+        let source = sent.source;
+        let report = StreamTransmit { target: origin, message: report, is_small: true, source };
+        streams.handle_message(NOW, carried("server", &report), anybody);
+        let error = match streams.poll_event() {
+            Some(StreamEvent::FailedLate { stream, error, .. } | StreamEvent::Failed { stream, error, .. }) => {
+                assert_eq!(stream, id);
+                error
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(error.return_code(), ReturnCode::UNAUTHENTICATED);
+        assert_eq!(error.to_string(), "server does not believe who sends: register again");
+        assert_eq!(streams.counts().outgoing, 0);
+        // What says that a stream has failed is not answered, nor is an acknowledgement.
+        while let Some(sent) = streams.poll_transmit(NOW, |_| true) {
+            assert!(turned_back(&carried("site-1", &sent), &reply).is_none());
+        }
+    }
 }
 
 #[test]
