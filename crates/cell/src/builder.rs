@@ -18,9 +18,9 @@ use crate::download::{self, DownloadConfig};
 use crate::driver::MemoryNetwork;
 use crate::endpoint::Endpoint;
 use crate::error::StartError;
-use crate::events::Events;
 use crate::limits::Limits;
 use crate::network;
+use crate::prepared::PreparedCell;
 use crate::random::SystemRandom;
 use crate::sealing::{self, Sealing};
 use crate::security::{Credentials, SecurityMode};
@@ -28,10 +28,7 @@ use crate::security::{Credentials, SecurityMode};
 /// How long messages on a new connection wait for the peer to know it. A reference peer needs about a millisecond.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// Where a cell listens for direct connections if it has no listener for the outside.
-const ADHOC_URL: &str = "tcp://127.0.0.1:0";
-
-/// Describes a cell and starts it.
+/// Describes a cell, and makes or starts it.
 ///
 /// The server listens on its root URLs. A site dials the server's; a cell below another dials its parent, and the
 /// server too as long as it is not deeper than the backbone reaches.
@@ -211,29 +208,13 @@ impl CellBuilder {
         self
     }
 
-    /// Starts the cell: listeners are bound when this returns, connectors dial from then on.
+    /// Makes the cell, which neither listens nor dials yet: what answers others is attached to it now, and then it is
+    /// [started](PreparedCell::start).
     ///
     /// # Errors
     ///
-    /// [`StartError`] if the description makes no sense, the credentials cannot be used, or a URL cannot be listened on.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future ends what has been started.
-    pub async fn start(self) -> Result<Cell, StartError> {
-        Ok(self.start_watched().await?.0)
-    }
-
-    /// As [`start`](Self::start), with the events from the first connection on.
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future ends what has been started.
-    pub async fn start_watched(self) -> Result<(Cell, Events), StartError> {
+    /// [`StartError`] if the description makes no sense.
+    pub fn build(self) -> Result<PreparedCell, StartError> {
         let address = parse(&self.address)?;
         let planned = self.plan(address.as_fqcn())?;
         let identities = self.policy(&address)?;
@@ -263,23 +244,27 @@ impl CellBuilder {
         let backbone =
             Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, self.peer_names, shown);
         let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
-        let cell = Cell::started(endpoint.clone());
-        cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);
         endpoint.downloads().configure(self.downloads);
+        let cell = Cell::held(endpoint);
+        cell.handle(CertChannel::CREDENTIAL_MANAGER, CertTopic::KEY_EXCHANGE, sealing::answer);
         download::answer(&cell);
-        endpoint.spawn(download::Shared::drive_timer(endpoint.clone()));
         if self.network_commands {
             network::answer(&cell);
         }
-        let events = cell.events();
-        endpoint.spawn(endpoint.clone().drive_timer());
-        for planned in planned {
-            endpoint.backbone().start(&endpoint, planned).await?;
-        }
-        if self.adhoc == AdhocPolicy::On {
-            offer(&endpoint).await?;
-        }
-        Ok((cell, events))
+        Ok(PreparedCell::new(cell, planned))
+    }
+
+    /// Makes the cell and starts it, for a cell that asks and is not asked, or knows what to answer only later.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build) and [`PreparedCell::start`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what has been started.
+    pub async fn start(self) -> Result<Cell, StartError> {
+        self.build()?.start().await
     }
 
     /// What to listen on and what to dial.
@@ -337,22 +322,6 @@ impl CellBuilder {
         }
         Ok(policy)
     }
-}
-
-/// Lets the cell offer direct connections: by the listener that it has, or by one on this host, as the reference does.
-async fn offer(endpoint: &Endpoint) -> Result<(), StartError> {
-    let listener = || {
-        let connectors = endpoint.backbone().connectors();
-        connectors.into_iter().find(|info| info.purpose == ConnectorUse::ExternalListener).map(|info| info.url)
-    };
-    let mut url = listener();
-    if url.is_none() {
-        let planned = Planned { purpose: ConnectorUse::ExternalListener, url: ADHOC_URL.to_owned(), security: None };
-        endpoint.backbone().start(endpoint, planned).await?;
-        url = listener();
-    }
-    endpoint.drive(|core, _| core.node.exchange_mut().set_offered_url(url));
-    Ok(())
 }
 
 fn parse(name: &str) -> Result<FqcnBuf, StartError> {

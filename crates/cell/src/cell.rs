@@ -56,7 +56,7 @@ impl Cell {
     }
 
     /// The cell as its user holds it.
-    pub(crate) fn started(endpoint: Endpoint) -> Self {
+    pub(crate) fn held(endpoint: Endpoint) -> Self {
         let guard = Some(Arc::new(Guard { endpoint: endpoint.clone() }));
         Self { endpoint, _guard: guard }
     }

@@ -176,7 +176,9 @@ impl Connect {
     /// [`Failure`] if the cell cannot be built, or no connection stands within `limit`.
     pub(crate) async fn tool(&self, limit: Duration) -> Result<Cell, Failure> {
         let name = self.fqcn.clone().unwrap_or_else(|| self.tool_name());
-        let (cell, mut events) = self.builder(&name).start_watched().await?;
+        let cell = self.builder(&name).build()?;
+        let mut events = cell.events();
+        let cell = cell.start().await?;
         let mut reason = String::new();
         let ready = async {
             tokio::select! {

@@ -109,20 +109,21 @@ pub(crate) fn undisturbed(sites: &[Site]) -> Result<Model, RunError> {
 pub(crate) async fn start(network: &MemoryNetwork, disk: Disk, sites: &[String], ledger: &Ledger) -> Option<Life> {
     let members = MembershipService::new(Registrar::new(RegistrarConfig::new(PROJECT), None).expect("no keys"));
     let root = Cell::builder("server").root_url(HUB).security(SecurityMode::Clear).memory(network.clone());
-    let root = root.start().await.expect("the name is free");
+    let root = root.build().expect("it makes sense");
     members.attach(&root).expect("there is nothing to sign");
+    let root = root.start().await.expect("the name is free");
     let job = Cell::builder(format!("server.{JOB}")).parent_url(HUB).security(SecurityMode::Clear);
-    let job = job.memory(network.clone()).start().await.expect("a cell starts");
+    let job = job.memory(network.clone()).build().expect("it makes sense");
     members.add_job(JOB, &job).expect("the first job");
     let sites = sites.to_vec();
     let opened = tokio::task::spawn_blocking(move || open(disk, &sites)).await.expect("no panic");
     let Ok(run) = opened else {
         root.kill();
-        job.kill();
         return None;
     };
     let (tasks, mut reports) = TaskService::new(JOB, Watched { run, ledger: ledger.clone() });
     tasks.attach(&job, &members);
+    let job = job.start().await.expect("a cell starts");
     let ledger = ledger.clone();
     let counting = tokio::spawn(async move {
         while let Ok(event) = reports.recv().await {

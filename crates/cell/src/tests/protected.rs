@@ -32,7 +32,7 @@ async fn a_kit_opens_the_door_for_its_own_name_only() {
     let up = events.next().await.unwrap();
     assert!(matches!(up, CellEvent::PeerUp { identity: Some(name), .. } if name == "site-1"));
 
-    let (impostor, mut refusals) = site("site-2", &kit, &server).start_watched().await.unwrap();
+    let (impostor, mut refusals) = watched(site("site-2", &kit, &server)).await;
     assert!(matches!(refusals.next().await, Some(CellEvent::ConnectionRefused { .. })));
     assert!(!impostor.is_ready());
     assert_eq!(server.peers(), [address("site-1")]);
@@ -43,7 +43,7 @@ async fn a_server_with_the_certificate_of_another_hears_nothing() {
     let authority = Authority::shared();
     let (false_kit, kit) = (authority.kit("site-9", Side::Client), authority.kit("site-1", Side::Client));
     let server = server(&false_kit).await;
-    let (_site, mut events) = site("site-1", &kit, &server).start_watched().await.unwrap();
+    let (_site, mut events) = watched(site("site-1", &kit, &server)).await;
     let Some(CellEvent::DialFailed { reason, .. }) = events.next().await else { panic!("it was not refused") };
     assert_eq!(reason, "the server shows the certificate of `site-9`, expected `server-1`");
     assert!(server.peers().is_empty());

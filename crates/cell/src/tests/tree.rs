@@ -64,14 +64,14 @@ async fn who_answers_a_dial_must_bear_the_expected_name() {
     // The URL of a parent leads to a sibling, that of the server to a site.
     let url = url_of(&tree.site, &ConnectorUse::InternalListener);
     let clear = |name: &str| Cell::builder(name).security(SecurityMode::Clear);
-    let (lost, mut events) = clear("site-2.job").parent_url(url.as_str()).start_watched().await.unwrap();
+    let (lost, mut events) = watched(clear("site-2.job").parent_url(url.as_str())).await;
     assert_not_expected(events.next().await.unwrap(), "site-1", "site-2");
     assert!(lost.peers().is_empty() && !lost.is_ready());
-    let (_lost, mut events) = clear("site-3").root_url(url.as_str()).start_watched().await.unwrap();
+    let (_lost, mut events) = watched(clear("site-3").root_url(url.as_str())).await;
     assert_not_expected(events.next().await.unwrap(), "site-1", "the server");
     // The reference takes whoever answers, and so do we if we are told to.
     let builder = clear("site-2.job").parent_url(url).peer_name_check(PeerNameCheck::DangerOff);
-    let (trusting, mut events) = builder.start_watched().await.unwrap();
+    let (trusting, mut events) = watched(builder).await;
     assert!(matches!(events.next().await, Some(CellEvent::PeerUp { peer, .. }) if peer == address("site-1")));
     assert!(!trusting.is_ready());
 }

@@ -125,7 +125,9 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
     if uplink.security != SecurityMode::Clear {
         builder = builder.credentials(Credentials::from_kit(&startup.folder).map_err(|error| error.to_string())?);
     }
-    let (cell, mut events) = builder.start_watched().await.map_err(|error| error.to_string())?;
+    let cell = builder.build().map_err(|error| error.to_string())?;
+    let mut events = cell.events();
+    let cell = cell.start().await.map_err(|error| error.to_string())?;
     let mut reason = format!("no cell answers within {} s", limit.as_secs_f64());
     let watch = async {
         loop {

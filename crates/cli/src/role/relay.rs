@@ -54,8 +54,10 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let communicator = Communicator::new(config);
     let builder =
         super::builder(&startup, arguments)?.listen_internal_with(&url, startup.security).backbone_generation(1);
-    let (cell, mut events) = builder.start_watched().await?;
-    communicator.set_cell(cell.clone());
+    let cell = builder.build()?;
+    let mut events = cell.events();
+    communicator.set_cell(Cell::clone(&cell));
+    let cell = cell.start().await?;
     let abort = CancellationToken::new();
     let life = async {
         super::join::join(&startup, &cell, &mut events, &communicator, wait, &abort).await?;

@@ -12,7 +12,7 @@ use fedcell_auth::Nonce;
 use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
-use fedcell_cell::{Cell, SystemRandom};
+use fedcell_cell::{Cell, PreparedCell, SystemRandom};
 use fedcell_durable::{Files, Storage as _};
 use fedcell_protocol_defs::config::{KitFile, Scheme};
 use fedcell_protocol_defs::federation::JobExitCode;
@@ -112,8 +112,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
     let url = format!("{}://{address}:{port}", startup.scheme);
     let internal = format!("{}://127.0.0.1:0", Scheme::TCP.as_str());
-    let root = super::builder(&startup, arguments)?.root_url(&url).listen_internal(&internal).start().await?;
-    root.ready().await;
+    let root = super::builder(&startup, arguments)?.root_url(&url).listen_internal(&internal).build()?;
 
     let project = startup.project.clone().unwrap_or_default();
     let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
@@ -133,8 +132,6 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     members.attach(&root).map_err(|error| configuration(error.into()))?;
 
     let job = job_id(arguments.get_one::<String>(JOB), &mut files).map_err(configuration)?;
-    let job_cell = start_job_cell(&root, &job).await?;
-    members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
     let mut config = RunConfig::new(&job, digits.site_names(), arguments.get_one(ROUNDS).copied().unwrap_or(20));
     config.round.min_responses = usize::from(min_sites);
     config.round.timeout = arguments.get_one::<Duration>(ROUND_TIMEOUT).copied().filter(|limit| !limit.is_zero());
@@ -142,11 +139,17 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let initial = Network::new(digits.seed).to_model().map_err(Failure::local)?;
     let run = Run::open(config, initial, files, Instant::now()).map_err(|error| configuration(error.into()))?;
     let held_out = digits.split().held_out;
-    report_start(&url, &run, &held_out)?;
-    let (tasks, reports) = TaskService::new(&job, run);
-    tasks.attach(&job_cell, &members);
     let dispatcher = Dispatcher::new(&root, &members);
     let jobs = dispatcher.events();
+    // From here on it answers.
+    let root = root.start().await?;
+    report_start(&url, &run, &held_out)?;
+    let (tasks, reports) = TaskService::new(&job, run);
+    let job_cell = prepare_job_cell(&root, &job)?;
+    members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
+    tasks.attach(&job_cell, &members);
+    let job_cell = job_cell.start().await?;
+    job_cell.ready().await;
     let mut order = JobOrder::new(&job, NAME_OF_JOB);
     order.sites = digits.site_names();
     // Until the very end: a site that comes late is told, and learns that it is over.
@@ -177,15 +180,13 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// The cell of the job, on the loopback listener of the server as the reference has it.
-async fn start_job_cell(root: &Cell, job: &str) -> Result<Cell, Failure> {
+fn prepare_job_cell(root: &Cell, job: &str) -> Result<PreparedCell, Failure> {
     let inner = root.connectors().into_iter().filter(|connector| connector.security == SecurityMode::Clear);
     let Some(url) = inner.filter_map(|connector| connector.bound.map(|_| connector.url)).next() else {
         return Err(Failure::text(Kind::Local, "the server has no listener for its jobs"));
     };
     let name = format!("{}.{job}", Fqcn::SERVER);
-    let cell = Cell::builder(name).security(SecurityMode::Clear).parent_url(&url).start().await?;
-    cell.ready().await;
-    Ok(cell)
+    Ok(Cell::builder(name).security(SecurityMode::Clear).parent_url(&url).build()?)
 }
 
 fn report_start(url: &str, run: &Run, held_out: &[Image]) -> Result<(), Failure> {

@@ -140,7 +140,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let waiting = outbox.waiting();
     let cells = JobCells::new(MemoryNetwork::new(), &name);
-    let (cell, mut events) = cells.listen(super::builder(&startup, arguments)?).start_watched().await?;
+    let cell = cells.listen(super::builder(&startup, arguments)?).build()?;
+    let mut events = cell.events();
     let work = Work {
         images: Arc::clone(&images),
         digits,
@@ -153,7 +154,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let (only, has_another) = (work.only.clone().unwrap_or_default(), Arc::clone(&work.has_another));
     let agent = JobAgent::new(communicator.clone(), cells, work);
     agent.attach(&cell);
-    communicator.set_cell(cell.clone());
+    communicator.set_cell(Cell::clone(&cell));
+    let cell = cell.start().await?;
     let stop = CancellationToken::new();
     let life = async {
         let mut told = agent.events();

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fedcell_cell::{Cell, HandlerError, Request};
+use fedcell_cell::{Cell, HandlerError, PreparedCell, Request};
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::cause::with_causes;
 use fedcell_cell_proto::request::{Body, Reply};
@@ -84,7 +84,7 @@ pub struct Dispatch {
 impl Dispatcher {
     /// A dispatcher on the root cell of the server, which hears of ends of jobs from now on.
     #[must_use]
-    pub fn new(cell: &Cell, members: &MembershipService) -> Self {
+    pub fn new(cell: &PreparedCell, members: &MembershipService) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let heard = events.clone();
         cell.handle(Channel::SERVER_MAIN, Topic::REPORT_JOB_FAILURE, move |request: Request| {
@@ -95,7 +95,7 @@ impl Dispatcher {
                 Ok::<_, HandlerError>(Reply::ok(Body::none()))
             }
         });
-        Self { cell: cell.clone(), members: members.clone(), events }
+        Self { cell: Cell::clone(cell), members: members.clone(), events }
     }
 
     /// What happens from now on.

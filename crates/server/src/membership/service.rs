@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_auth::token::{AuthHeaders, ClientCredential};
 use fedcell_auth::{Unauthenticated, UnixTime};
-use fedcell_cell::{Cell, Request, SystemRandom, fobs_body};
+use fedcell_cell::{Cell, PreparedCell, Request, SystemRandom, fobs_body};
 use fedcell_cell_proto::filter::Place;
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
 use fedcell_cell_proto::request::{Body, Reply};
@@ -116,7 +116,7 @@ impl MembershipService {
     /// # Errors
     ///
     /// [`IssueError`](fedcell_auth::token::IssueError) if the server's key cannot sign.
-    pub fn attach(&self, cell: &Cell) -> Result<(), fedcell_auth::token::IssueError> {
+    pub fn attach(&self, cell: &PreparedCell) -> Result<(), fedcell_auth::token::IssueError> {
         let own = self.lock().own_credential()?;
         let any = Wildcard::ANY.as_str();
         let check = CheckCredential::new(Checker::Server, Arc::new(self.clone()));
@@ -132,7 +132,7 @@ impl MembershipService {
         );
         self.serve(cell, Topic::HEART_BEAT, |service, request| async move { service.answer_heartbeat(&request) });
         self.serve(cell, Topic::QUIT, |service, request| async move { service.answer_quit(&request).await });
-        let (service, cell) = (self.clone(), cell.clone());
+        let (service, cell) = (self.clone(), Cell::clone(cell));
         tokio::spawn(async move { service.keep_time(&cell).await });
         Ok(())
     }

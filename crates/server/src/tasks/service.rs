@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use fedcell_cell::{Cell, HandlerError, Request};
+use fedcell_cell::{Cell, HandlerError, PreparedCell, Request};
 use fedcell_fobs::Value;
 use fedcell_protocol_defs::cell::Channel;
 use fedcell_protocol_defs::federation::{AuxTopic, ServerCommand, ShareableCode, ShareableHeader};
@@ -56,13 +56,13 @@ where
 
     /// Answers requests for tasks, results and what a job asks besides, on the cell of the job. What `members` says of
     /// dead sites is passed on. The task ends with the cell, or when the workflow has.
-    pub fn attach(&self, cell: &Cell, members: &MembershipService) {
+    pub fn attach(&self, cell: &PreparedCell, members: &MembershipService) {
         self.serve(cell, Channel::SERVER_COMMAND, ServerCommand::GET_TASK.as_str(), Self::answer_get_task);
         self.serve(cell, Channel::SERVER_COMMAND, ServerCommand::SUBMIT_UPDATE.as_str(), Self::answer_submit);
         self.serve(cell, Channel::AUX_COMMUNICATION, AuxTopic::SYNC_RUNNER.as_str(), Self::answer_ready);
         self.serve(cell, Channel::AUX_COMMUNICATION, AuxTopic::JOB_HEART_BEAT.as_str(), Self::answer_ready);
         self.serve(cell, Channel::AUX_COMMUNICATION, AuxTopic::TASK_CHECK.as_str(), Self::answer_task_check);
-        let (service, cell, members) = (self.clone(), cell.clone(), members.clone());
+        let (service, cell, members) = (self.clone(), Cell::clone(cell), members.clone());
         tokio::spawn(async move { service.keep_time(&cell, &members).await });
     }
 
