@@ -335,6 +335,18 @@ impl Cell {
         self.endpoint.cancel().cancelled().await;
     }
 
+    /// Waits until what this cell streams, and passes on of the streams of others, has left, for a message that must not
+    /// overtake it. Streams that begin meanwhile are waited for, too; chunks of others that come meanwhile are not.
+    ///
+    /// It takes as long as something moves: a slow reader or connection is waited for, one that takes nothing is not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn drained(&self) {
+        self.endpoint.drained().await;
+    }
+
     /// Says goodbye to all neighbours, lets handlers and queued frames finish, and ends the cell.
     ///
     /// # Cancel safety
@@ -345,7 +357,7 @@ impl Cell {
         self.endpoint.backbone().remove(|_| true);
         // Neighbours that know of the goodbye acknowledge nothing any more: what is streamed, replies that handlers are
         // still making among it, has to be there before.
-        let _ = timeout(limits.drain, self.endpoint.streams_sent()).await;
+        self.endpoint.drained().await;
         let (sender, receiver) = oneshot::channel();
         let (is_said, _) = self.endpoint.drive(|core, now| {
             let id = core.node.exchange_mut().goodbye(now);

@@ -64,7 +64,8 @@ pub struct Limits {
     pub waiting_total: usize,
     /// How long a stopping cell waits for the answers to its goodbye. Default 0.5 s, as in the reference.
     pub goodbye: Duration,
-    /// How long a stopping cell waits for its handlers and for queued frames to leave. Default 5 s.
+    /// How long a stopping cell waits for its handlers and for queued frames to leave, once its streams, which it waits for
+    /// as long as something of them moves, have left. Default 5 s.
     pub drain: Duration,
 }
 

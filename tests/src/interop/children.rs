@@ -74,9 +74,10 @@ impl Network {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (root, url) = runtime.block_on(async {
             let builder = Cell::builder("server").security(SecurityMode::Clear);
-            let root = builder.root_url("tcp://127.0.0.1:0").start().await?;
+            let root = builder.root_url("tcp://127.0.0.1:0").build()?;
             let registrar = Registrar::new(RegistrarConfig::new("project"), None)?;
             MembershipService::new(registrar).attach(&root)?;
+            let root = root.start().await?;
             let bound = root.connectors().into_iter().find_map(|connector| connector.bound.map(|_| connector.url));
             anyhow::Ok((root, bound.context("the server listens nowhere")?))
         })?;

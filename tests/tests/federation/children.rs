@@ -65,14 +65,14 @@ fn hand_on(site: &Site, children: &[&str], patience: Duration) -> Gather {
 
 /// A server without keys and its job, whose only site is `middle`.
 async fn serve(network: &MemoryNetwork, folder: &TempDir) -> (Cell, Cell, TaskService<Run>) {
-    let (root, members) = hub::server(network).await;
-    let job = hub::job_cell(network, &members).await;
+    let (root, members) = hub::server(network);
+    let job = hub::job_cell(network, &members);
     let mut config = RunConfig::new(JOB, vec!["middle".to_owned()], ROUNDS);
     config.ask_again = Duration::from_millis(50);
     let run = Run::open(config, model(&[0.0, 10.0]), Files::at(folder.path()).unwrap(), Instant::now()).unwrap();
     let (tasks, _) = TaskService::new(JOB, run);
     tasks.attach(&job, &members);
-    (root, job, tasks)
+    (root.start().await.unwrap(), job.start().await.unwrap(), tasks)
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ fn task(id: &str) -> Task {
 #[tokio::test(start_paused = true)]
 async fn a_child_gets_what_is_on_offer_and_nothing_else() {
     let network = MemoryNetwork::new();
-    let _server = hub::server(&network).await;
+    let _root = hub::server(&network).0.start().await.unwrap();
     let middle = Site::new(&network, "middle", None).await;
     let child = Site::new(&network, "child", Some("middle")).await;
     let try_again = |pulled: Result<Pulled, TaskError>| assert!(matches!(pulled, Ok(Pulled::TryAgain { .. })));
@@ -170,7 +170,7 @@ async fn a_task_without_children_fails_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_stranger_in_the_context_gets_nothing() {
     let network = MemoryNetwork::new();
-    let _server = hub::server(&network).await;
+    let _root = hub::server(&network).0.start().await.unwrap();
     let middle = Site::new(&network, "middle", None).await;
     let _offer = middle.job.offer(task("one").into());
     let other = connected(&network, "other").await;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use fedcell_cell::Cell;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::security::SecurityMode;
+use fedcell_cell::{Cell, PreparedCell};
 use fedcell_client::communicator::Communicator;
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{ResultStore, TaskLoop};
@@ -35,18 +35,19 @@ pub(crate) async fn connected(network: &MemoryNetwork, name: &str) -> Cell {
     cell
 }
 
-/// A server without keys: its root cell and its membership.
-pub(crate) async fn server(network: &MemoryNetwork) -> (Cell, MembershipService) {
+/// A server without keys: its root cell, to be started, and its membership.
+pub(crate) fn server(network: &MemoryNetwork) -> (PreparedCell, MembershipService) {
     let members = MembershipService::new(Registrar::new(RegistrarConfig::new(PROJECT), None).unwrap());
-    let root = connected(network, "server").await;
+    let builder = Cell::builder("server").security(SecurityMode::Clear).memory(network.clone());
+    let root = builder.root_url(HUB).build().unwrap();
     members.attach(&root).unwrap();
     (root, members)
 }
 
-/// The server's cell of the job, which is known to its membership.
-pub(crate) async fn job_cell(network: &MemoryNetwork, members: &MembershipService) -> Cell {
+/// The server's cell of the job, to be started, which is known to its membership.
+pub(crate) fn job_cell(network: &MemoryNetwork, members: &MembershipService) -> PreparedCell {
     let builder = Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).memory(network.clone());
-    let job = builder.parent_url(HUB).start().await.unwrap();
+    let job = builder.parent_url(HUB).build().unwrap();
     members.add_job(JOB, &job).unwrap();
     job
 }

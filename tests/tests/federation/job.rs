@@ -46,10 +46,10 @@ impl Site {
 #[tokio::test]
 async fn three_sites_and_one_that_fails_at_first_make_a_model() {
     let network = MemoryNetwork::new();
-    let (_root, members) = hub::server(&network).await;
+    let (root, members) = hub::server(&network);
     let names: Vec<String> = (1..=3).map(|number| format!("site-{number}")).collect();
 
-    let job_cell = hub::job_cell(&network, &members).await;
+    let job_cell = hub::job_cell(&network, &members);
     let folder = tempfile::tempdir().unwrap();
     let mut config = RunConfig::new(JOB, names.clone(), ROUNDS);
     config.ask_again = Duration::from_millis(10);
@@ -57,6 +57,7 @@ async fn three_sites_and_one_that_fails_at_first_make_a_model() {
     let run = Run::open(config, model(&[0.0, 10.0]), Files::at(folder.path()).unwrap(), Instant::now()).unwrap();
     let (tasks, mut reports) = TaskService::new(JOB, run);
     tasks.attach(&job_cell, &members);
+    let _cells = (root.start().await.unwrap(), job_cell.start().await.unwrap());
 
     let mut loops = Vec::new();
     let failures = Arc::new(AtomicU32::new(0));

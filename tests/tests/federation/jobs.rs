@@ -32,13 +32,14 @@ struct Server {
 impl Server {
     /// A server without keys, and the cell of the job, which says that it is up.
     async fn new(network: &MemoryNetwork) -> Self {
-        let (root, members) = hub::server(network).await;
-        let job = hub::job_cell(network, &members).await;
+        let (root, members) = hub::server(network);
+        let job = hub::job_cell(network, &members);
         job.handle(Channel::AUX_COMMUNICATION, AuxTopic::SYNC_RUNNER, |request: Request| async move {
             let up = fedcell_fobs::typed::Shareable::new().into_value();
             Reply::ok(request.body_of(&up).unwrap_or_else(|_| Body::none()))
         });
         let dispatcher = Dispatcher::new(&root, &members);
+        let (root, job) = (root.start().await.unwrap(), job.start().await.unwrap());
         Self { root, members, dispatcher, _job: job }
     }
 
@@ -127,6 +128,7 @@ impl Site {
         agent.attach(&cell);
         communicator.set_cell(cell.clone());
         communicator.register(&CancellationToken::new()).await.unwrap();
+        communicator.send_heartbeat(&[]).await.unwrap();
         Self { communicator, agent, cell, works }
     }
 
@@ -168,6 +170,7 @@ async fn sites_are_told_of_a_job_when_they_are_there_and_when_they_come() {
 
     // A site that registers again is told again, and goes on with what it does.
     early.communicator.register(&CancellationToken::new()).await.unwrap();
+    early.communicator.send_heartbeat(&[]).await.unwrap();
     assert_eq!(events.recv().await.unwrap(), started("early"));
     assert_eq!(early.works.archives.lock().unwrap().len(), 1);
     // One whose process is another one begins again.

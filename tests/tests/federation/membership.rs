@@ -11,6 +11,7 @@ use fedcell_auth::token::AuthHeaders;
 use fedcell_auth::{CommonName, UnixTime};
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::request::Response;
+use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::request::{Body, Reply};
@@ -24,7 +25,7 @@ use fedcell_server::membership::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::{JOB, cell};
+use crate::hub::{HUB, JOB, cell};
 
 const PROJECT: &str = "vector_project";
 
@@ -58,11 +59,12 @@ fn service(keys: Option<ServerKeys>) -> MembershipService {
 }
 
 async fn server(network: &MemoryNetwork, service: &MembershipService) -> Cell {
-    let cell = cell(network, "server").await;
+    let cell =
+        Cell::builder("server").security(SecurityMode::Clear).memory(network.clone()).root_url(HUB).build().unwrap();
     service.attach(&cell).unwrap();
     cell.handle("test", "echo", async |request: Request| request.body());
     cell.handle(Channel::SERVER_COMMAND, ServerCommand::SUBMIT_UPDATE, async |_: Request| Reply::ok(Body::none()));
-    cell
+    cell.start().await.unwrap()
 }
 
 /// What `name` brings, with the certificate of `holder`, expecting this server.

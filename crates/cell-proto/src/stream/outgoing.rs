@@ -90,6 +90,11 @@ impl Streams {
         }
     }
 
+    /// The targets of all streams that are open, in no order.
+    pub fn targets(&self) -> impl Iterator<Item = &FqcnBuf> {
+        self.senders.values().map(|sender| &sender.target)
+    }
+
     /// How many bytes of a stream have been sent, and how many acknowledged, while it is open.
     #[must_use]
     pub fn progress(&self, id: StreamId) -> Option<(u64, u64)> {

@@ -99,11 +99,23 @@ struct Queues {
     is_fresh: bool,
     /// The right to write, while nobody does.
     pen: Option<Pen>,
+    /// How many chunks of either kind have to leave until somebody is told.
+    awaited: Option<[u64; 2]>,
 }
 
 impl Queues {
     fn frames(&self) -> usize {
         self.control.len() + self.messages.len() + self.bulk.frames.len() + self.streams.frames.len()
+    }
+
+    /// How many chunks have come so far, of either kind.
+    fn chunks(&self) -> [u64; 2] {
+        [&self.bulk, &self.streams].map(|queue| queue.taken + queue.frames.len() as u64)
+    }
+
+    /// Whether so many of them have left, or are being written.
+    fn have_left(&self, chunks: [u64; 2]) -> bool {
+        self.bulk.taken >= chunks[0] && self.streams.taken >= chunks[1]
     }
 
     const fn has_room_for_chunk(&self) -> bool {
@@ -130,6 +142,8 @@ impl Queues {
 struct Queue {
     frames: VecDeque<EncodedFrame>,
     bytes: usize,
+    /// Frames that have been taken out so far.
+    taken: u64,
 }
 
 impl Queue {
@@ -141,6 +155,7 @@ impl Queue {
     fn pop(&mut self) -> Option<EncodedFrame> {
         let frame = self.frames.pop_front()?;
         self.bytes = self.bytes.saturating_sub(frame.remaining());
+        self.taken += 1;
         Some(frame)
     }
 
@@ -188,6 +203,7 @@ impl Outbox {
             is_turn: false,
             is_fresh: false,
             pen: None,
+            awaited: None,
         };
         Self { limits, budget, queues: Mutex::new(queues), filled: Notify::new(), drained: Notify::new() }
     }
@@ -386,11 +402,17 @@ impl Outbox {
         self.wait_while(Self::is_flooded).await;
     }
 
-    /// Waits until everything that was queued has left, or the connection is closed.
-    pub(crate) async fn emptied(&self) {
+    /// Waits until the chunks that are queued now have left, or the connection is closed. What is queued after that
+    /// overtakes none of them.
+    pub(crate) async fn chunks_left(&self) {
+        let chunks = self.lock().chunks();
         self.wait_while(|outbox| {
-            let queues = outbox.lock();
-            queues.bytes > 0 && !queues.is_closed
+            let mut queues = outbox.lock();
+            let is_awaited = !queues.is_closed && !queues.have_left(chunks);
+            if is_awaited {
+                queues.awaited = Some(chunks);
+            }
+            is_awaited
         })
         .await;
     }
@@ -451,7 +473,7 @@ impl Outbox {
         }
     }
 
-    /// `count` bytes have left. Whether there is room now for those who wait for some, or nothing is left.
+    /// `count` bytes have left. Whether there is room now for those who wait for some, or what is awaited has left.
     fn took(&self, queues: &mut Queues, count: usize) -> bool {
         let (was_crowded, was_flooded) = (self.is_over(queues), self.is_over_by_messages(queues));
         let before = queues.bytes;
@@ -460,8 +482,11 @@ impl Outbox {
         if queues.bytes <= self.limits.hard {
             queues.oversize = 0;
         }
-        let is_empty = before > 0 && queues.bytes == 0;
-        is_empty || was_crowded && !self.is_over(queues) || was_flooded && !self.is_over_by_messages(queues)
+        let have_left = queues.awaited.is_some_and(|chunks| queues.have_left(chunks));
+        if have_left {
+            queues.awaited = None;
+        }
+        have_left || was_crowded && !self.is_over(queues) || was_flooded && !self.is_over_by_messages(queues)
     }
 
     /// `count` bytes have left.

@@ -29,7 +29,7 @@ use fedcell_cell_proto::node::{ConnectionId, IncomingRequest, Node};
 use fedcell_cell_proto::route::Neighbours as _;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -308,15 +308,20 @@ impl Endpoint {
         }
     }
 
-    /// Waits until no stream of this cell is on its way out and what was made of them has left: a goodbye overtakes chunks.
-    pub(crate) async fn streams_sent(&self) {
-        self.until(|endpoint| {
+    /// Waits until the streams of this cell have left, those among them that are replies still being made, and the chunks
+    /// that it has to pass on: other messages overtake them.
+    ///
+    /// Handlers, and streams to where there is no way, are waited for as long as [`Limits::drain`] says. Another stream ends
+    /// by itself when its target takes nothing any more, and so does a connection.
+    pub(crate) async fn drained(&self) {
+        let limit = self.inner.limits.drain;
+        let is_done = |endpoint: &Self| {
             endpoint.inner.replying.load(Ordering::Acquire) == 0 && !endpoint.lock().desk.is_sending()
-        })
-        .await;
+        };
+        while timeout(limit, self.until(is_done)).await.is_err() && self.lock().is_sending_somewhere() {}
         let outboxes: Vec<Arc<Outbox>> = self.lock().entries.values().map(|entry| entry.outbox.clone()).collect();
         for outbox in outboxes {
-            outbox.emptied().await;
+            while timeout(limit, outbox.chunks_left()).await.is_err() && outbox.idle() < limit {}
         }
     }
 

@@ -176,6 +176,12 @@ impl Core {
         has_sent
     }
 
+    /// Whether a stream of this cell is on its way to where there is one.
+    pub(super) fn is_sending_somewhere(&self) -> bool {
+        let exchange = self.node.exchange();
+        self.desk.targets().any(|target| exchange.carrier(target.as_fqcn()).is_some())
+    }
+
     /// Counts a stream of this cell.
     fn note_stream(&mut self, headers: &HeaderMap) {
         let text = |key: HeaderKey<'_>| headers.text(key).ok().flatten();

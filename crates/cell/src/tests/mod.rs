@@ -18,7 +18,7 @@ use fedcell_cell_proto::address::FqcnBuf;
 
 use crate::driver::MemoryNetwork;
 use crate::security::SecurityMode;
-use crate::{Cell, CellBuilder, ConnectorUse, Request};
+use crate::{Cell, CellBuilder, ConnectorUse, Events, Request};
 
 /// Longer than anything takes that works.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +32,13 @@ fn builder(name: &str, network: &MemoryNetwork) -> CellBuilder {
     Cell::builder(name).security(SecurityMode::Clear).memory(network.clone())
 }
 
+/// Starts a cell of which everything is seen.
+async fn watched(builder: CellBuilder) -> (Cell, Events) {
+    let cell = builder.build().unwrap();
+    let events = cell.events();
+    (cell.start().await.unwrap(), events)
+}
+
 async fn echo(request: Request) -> fedcell_cell_proto::request::Body {
     request.body()
 }
@@ -43,10 +50,9 @@ fn url_of(cell: &Cell, purpose: &ConnectorUse) -> String {
 
 /// A server on a free port, in the clear, that echoes.
 async fn server() -> Cell {
-    let server =
-        Cell::builder("server").security(SecurityMode::Clear).root_url("tcp://127.0.0.1:0").start().await.unwrap();
+    let server = Cell::builder("server").security(SecurityMode::Clear).root_url("tcp://127.0.0.1:0").build().unwrap();
     server.handle("test", "echo", echo);
-    server
+    server.start().await.unwrap()
 }
 
 /// A site of that server, connected.

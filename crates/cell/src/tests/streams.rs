@@ -490,6 +490,47 @@ async fn a_shutdown_waits_for_streams_that_leave() {
     assert_eq!(error.return_code(), ReturnCode::COMM_ERROR);
 }
 
+/// Its reader takes a chunk each second, and acknowledges nothing for longer than handlers are waited for.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_a_reader_that_is_slow_and_for_none_that_has_stopped() {
+    let mut limits = Limits::default();
+    (limits.streams.window, limits.streams.ack_interval) = (16 * MIB as u64, 8 * MIB as u64);
+    let (server, site) = pair_with(limits).await;
+    let (sender, mut received) = mpsc::channel(1);
+    server.handle_stream("test", "slow", move |mut reader: StreamReader| {
+        let sender = sender.clone();
+        async move {
+            let mut length = 0;
+            while let Some(chunk) = reader.chunk().await.unwrap() {
+                length += chunk.len();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            sender.send(length).await.unwrap();
+        }
+    });
+    server.handle_stream("test", "never", async |_reader: StreamReader| core::future::pending::<()>().await);
+    let send = |topic| {
+        let mut writer = site.open_stream("server", "test", topic).open().unwrap();
+        tokio::spawn(async move {
+            writer.send(Bytes::from(pattern(60 * MIB))).await.unwrap();
+            writer.finish().await
+        })
+    };
+    let (slow, started) = (send("slow"), tokio::time::Instant::now());
+    tokio::task::yield_now().await;
+    let ending = site.clone();
+    let ended = tokio::spawn(async move { ending.drained().await });
+    assert_eq!(received.recv().await, Some(60 * MIB));
+    assert_eq!(slow.await.unwrap().unwrap(), 60 * MIB as u64);
+    ended.await.unwrap();
+    assert!(started.elapsed() > 4 * site.endpoint().limits().drain, "{:?}", started.elapsed());
+
+    let (stuck, started) = (send("never"), tokio::time::Instant::now());
+    tokio::task::yield_now().await;
+    site.shutdown().await;
+    assert!(stuck.await.unwrap().is_err() && started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+}
+
 #[tokio::test]
 async fn a_shutdown_waits_for_replies_that_handlers_are_making_and_that_leave() {
     // Many windows of bytes: without acknowledgements the reply would get nowhere.

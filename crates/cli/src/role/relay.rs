@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
+use fedcell_cell::Cell;
 use fedcell_cell::proto::filter::Place;
 use fedcell_cell::proto::transit::{CheckCredential, Checker, SignatureCheck};
 use fedcell_client::Communicator;

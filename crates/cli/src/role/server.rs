@@ -143,13 +143,13 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let jobs = dispatcher.events();
     // From here on it answers.
     let root = root.start().await?;
-    report_start(&url, &run, &held_out)?;
     let (tasks, reports) = TaskService::new(&job, run);
     let job_cell = prepare_job_cell(&root, &job)?;
     members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
     tasks.attach(&job_cell, &members);
     let job_cell = job_cell.start().await?;
     job_cell.ready().await;
+    tasks.with(|run, _| Ok(report_start(&url, run, &held_out))).map_err(Failure::local)??;
     let mut order = JobOrder::new(&job, NAME_OF_JOB);
     order.sites = digits.site_names();
     // Until the very end: a site that comes late is told, and learns that it is over.

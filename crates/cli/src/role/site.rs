@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use fedcell_cell::Cell;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::cause::with_causes;
 use fedcell_client::jobs::{Job, JobAgent, JobCells, JobEnd, JobEvent, JobOrder, Launched, Launcher};

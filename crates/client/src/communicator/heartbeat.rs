@@ -123,7 +123,8 @@ impl Communicator {
         }
     }
 
-    /// Leaves the federation: the server forgets this client, and messages show no credential any more.
+    /// Leaves the federation: the server forgets this client, and messages show no credential any more. What its cell
+    /// streams is let [go first](Cell::drained).
     ///
     /// # Errors
     ///
@@ -137,6 +138,8 @@ impl Communicator {
         let draft = self
             .maintenance(&cell, Topic::QUIT.as_str())
             .value(&wording::greeting(self.config().context("")).into_value());
+        // A result that is on its way would come without a good token.
+        cell.drained().await;
         let outcome = self.ask(draft).await;
         self.forget();
         match outcome {

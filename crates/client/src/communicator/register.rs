@@ -198,7 +198,7 @@ fn answered(outcome: Result<Response, RequestError>, step: Step) -> Result<Attem
             ReturnCode::COMM_ERROR | ReturnCode::TARGET_UNREACHABLE | ReturnCode::SERVICE_UNAVAILABLE => {
                 Ok(Attempt::Again(RequestError::Answered { code, text }))
             }
-            // Its cell is up, and what answers there is not yet.
+            // A server of the reference starts its cell before it attaches what answers there.
             ReturnCode::PROCESS_EXCEPTION if *text == *ErrorText::NO_CALLBACK.as_str() => {
                 Ok(Attempt::Again(RequestError::Answered { code, text }))
             }

@@ -145,15 +145,10 @@ impl JobAgent {
         let Some(archive) = asked.body.as_blob().map(fedcell_fobs::Blob::to_bytes) else {
             return Said::Refused("expected the application as bytes".to_owned());
         };
-        let order = order(job.to_owned(), &asked.headers, Some(Application { name, archive: archive.clone() }));
-        if let Err(reason) = self.accept(&order) {
-            return Said::Refused(reason);
-        }
-        let Some(application) = order.application else {
-            return Said::Refused(AdminText::INVALID_REQUEST.as_str().into());
-        };
-        let said = format!("{} took {} bytes of {}", self.name(), archive.len(), application.name);
-        match self.keep(job, application) {
+        let said = format!("{} took {} bytes of {name}", self.name(), archive.len());
+        let application = Application { name, archive };
+        let order = order(job.to_owned(), &asked.headers, Some(application.clone()));
+        match self.accept(&order).and_then(|()| self.keep(job, application)) {
             Ok(()) => Said::Done(said),
             Err(reason) => Said::Refused(reason),
         }

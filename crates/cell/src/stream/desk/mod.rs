@@ -261,6 +261,11 @@ impl Desk {
         self.calls.len()
     }
 
+    /// Where streams of this cell go that are on their way.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &FqcnBuf> {
+        self.streams.targets()
+    }
+
     /// Whether something of this cell still has to leave.
     pub(crate) fn is_sending(&self) -> bool {
         !self.outgoing.is_empty()

@@ -31,7 +31,9 @@ async fn run() -> Result<()> {
     let mut lines = lines();
     let config = lines.recv().await.context("no configuration")?;
     let state = Arc::new(State::default());
-    let (cell, events) = builder(&config)?.start_watched().await.context(NO_CELL)?;
+    let cell = builder(&config)?.build().context(NO_CELL)?;
+    let events = cell.events();
+    let cell = cell.start().await.context(NO_CELL)?;
     let node = Node::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
     tokio::spawn(announce(cell.clone()));

@@ -35,13 +35,15 @@ pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) 
     let workspace = Path::new(text(config, "workspace")?);
     let kit = Kit::read(name, workspace)?;
     let cells = JobCells::new(MemoryNetwork::new(), name);
-    let (cell, events) = cells.listen(kit.builder()?).start_watched().await?;
+    let cell = cells.listen(kit.builder()?).build()?;
+    let events = cell.events();
     let mut settings = kit.settings()?;
     settings.heartbeat_interval = Duration::from_secs_f64(config["heartbeat"].as_f64().unwrap_or(10.0));
     let communicator = Communicator::new(settings);
-    communicator.set_cell(cell.clone());
+    communicator.set_cell(Cell::clone(&cell));
     let agent = JobAgent::new(communicator.clone(), cells, add_one);
     agent.attach(&cell);
+    let cell = cell.start().await?;
     let (sender, attempts) = watch::channel(0);
     tokio::spawn(watch_attempts(events, sender));
     let stop = CancellationToken::new();

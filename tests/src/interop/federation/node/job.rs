@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use fedcell_auth::Nonce;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::security::SecurityMode;
-use fedcell_cell::{Cell, CellBuilder, SystemRandom};
+use fedcell_cell::{Cell, CellBuilder, PreparedCell, SystemRandom};
 use fedcell_durable::Files;
 use fedcell_fobs::array::Array;
 use fedcell_protocol_defs::federation::RunStatus;
@@ -47,7 +47,7 @@ pub(super) fn listen(root: CellBuilder, network: &MemoryNetwork) -> CellBuilder 
 }
 
 impl Jobs {
-    pub(super) fn new(root: &Cell, members: &MembershipService, network: MemoryNetwork) -> Self {
+    pub(super) fn new(root: &PreparedCell, members: &MembershipService, network: MemoryNetwork) -> Self {
         Self { network, dispatcher: Dispatcher::new(root, members), members: members.clone() }
     }
 
@@ -56,8 +56,7 @@ impl Jobs {
         let application = std::fs::read(archive.with_file_name("app.zip")).context("no application")?;
         let id = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();
         let builder = Cell::builder(format!("server.{id}")).security(SecurityMode::Clear).memory(self.network.clone());
-        let cell = builder.parent_url(MEETING).start().await?;
-        cell.ready().await;
+        let cell = builder.parent_url(MEETING).build()?;
         self.members.add_job(&id, &cell)?;
         let sites = self.members.with(|registrar| registrar.sites().map(|site| site.name.clone()).collect());
         let journal = tempfile::tempdir()?;
@@ -65,6 +64,8 @@ impl Jobs {
         let run = Run::open(RunConfig::new(&id, sites, 2), model, Files::at(journal.path())?, Instant::now())?;
         let (tasks, _) = TaskService::new(&id, run);
         tasks.attach(&cell, &self.members);
+        let cell = cell.start().await?;
+        cell.ready().await;
         let mut order = JobOrder::new(&id, "job");
         order.application = Some(Application::new("app", application));
         Ok(Running { tasks, cell, _dispatch: self.dispatcher.dispatch(order), _journal: journal })

@@ -39,15 +39,13 @@ const VALUES: usize = 9;
 /// Runs the server and its job.
 pub(super) async fn job(config: &Value, mut lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let (builder, project) = start(config)?;
-    let root = builder.listen_internal("tcp://127.0.0.1:0").start().await?;
-    root.ready().await;
+    let root = builder.listen_internal("tcp://127.0.0.1:0").build()?;
     let members = membership(config, &project, root.now())?;
     members.attach(&root)?;
+    let root = root.start().await?;
     let inner = root.connectors().into_iter().find(|connector| connector.security == SecurityMode::Clear);
     let url = inner.context("no listener for jobs")?.url;
-    let job_cell =
-        Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).parent_url(&url).start().await?;
-    job_cell.ready().await;
+    let job_cell = Cell::builder(format!("server.{JOB}")).security(SecurityMode::Clear).parent_url(&url).build()?;
     members.add_job(JOB, &job_cell)?;
 
     let rounds = u32::try_from(config["rounds"].as_u64().context("no rounds")?)?;
@@ -57,6 +55,8 @@ pub(super) async fn job(config: &Value, mut lines: mpsc::UnboundedReceiver<Value
     let run = Run::open(settings, model(&[0.0; VALUES])?, storage, Instant::now())?;
     let (tasks, mut reports) = TaskService::new(JOB, run);
     tasks.attach(&job_cell, &members);
+    let job_cell = job_cell.start().await?;
+    job_cell.ready().await;
     put(&json!({"event": "ready", "pid": std::process::id()}));
 
     let command = lines.recv().await.context("no command")?;

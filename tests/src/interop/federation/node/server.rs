@@ -67,7 +67,7 @@ pub(super) fn membership(config: &Value, project: &str, now: UnixTime) -> Result
 pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let (builder, project) = start(config)?;
     let network = MemoryNetwork::new();
-    let cell = job::listen(builder, &network).start().await?;
+    let cell = job::listen(builder, &network).build()?;
     let service = membership(config, &project, cell.now())?;
     service.attach(&cell)?;
     let jobs = Jobs::new(&cell, &service, network);
@@ -82,6 +82,7 @@ pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) 
     if config["watched"] != false {
         cell.filter(Place::OutgoingReply, any, any, watch);
     }
+    let cell = cell.start().await?;
     put(&json!({"event": "ready", "pid": std::process::id()}));
     obey_in_turn(lines, async |command| match command["do"].as_str().unwrap_or_default() {
         "submit" => submit(command, &jobs, &mut running).await,

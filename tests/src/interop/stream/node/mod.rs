@@ -29,7 +29,9 @@ async fn run() -> Result<()> {
     let config = lines.recv().await.context("no configuration")?;
     let settings = &config["settings"];
     let builder = builder(&config)?.limits(limits(settings)?).downloads(downloads(settings));
-    let (cell, events) = builder.start_watched().await.context(NO_CELL)?;
+    let cell = builder.build().context(NO_CELL)?;
+    let events = cell.events();
+    let cell = cell.start().await.context(NO_CELL)?;
     let state = Arc::new(State::default());
     let base = CellNode::new(cell.clone(), Arc::clone(&state));
     tokio::spawn(watch(events, state));
