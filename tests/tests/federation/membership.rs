@@ -177,12 +177,13 @@ async fn what_is_wrong_is_said_in_one_line() {
     wrong_project.project = "another".to_owned();
     check_refusal(
         attempt(wrong_project).await,
-        "the server refuses the registration: unauthenticated: Requested task does not match the current server task",
+        "the server refuses the registration of `site-1`: unauthenticated: Requested task does not match the current \
+         server task; expected the name of the server's project, take a kit of that project",
     );
     service.with(|registrar| registrar.disable("site-1"));
     check_refusal(
         attempt(config("site-1", "site-1", "server1")).await,
-        "the server refuses the registration: unauthenticated: Client 'site-1' is disabled",
+        "the server refuses the registration of `site-1`: unauthenticated: Client 'site-1' is disabled",
     );
     assert!(service.with(|registrar| registrar.enable("site-1")));
     attempt(config("site-1", "site-1", "server1")).await.unwrap();
@@ -309,7 +310,8 @@ async fn a_streamed_request_without_a_good_token_fails_at_once_and_leaves_nothin
         let error = submit(bytes).await.unwrap_err();
         assert_eq!(error.return_code(), ReturnCode::UNAUTHENTICATED, "{error:?}");
         assert!(started.elapsed() < Duration::from_secs(1), "nobody has waited for an answer");
-        assert_eq!(server.streams(), (0, 0, 0), "nothing of it is kept");
+        let (_, incoming, bytes) = server.streams();
+        assert_eq!((incoming, bytes), (0, 0), "nothing of it is kept");
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(cell.streams().0, 0, "and nothing more of it is sent");
     }
@@ -446,6 +448,7 @@ async fn a_federation_without_keys_needs_no_proof() {
     let keyed = self::site(&secured, config("site-1", "site-1", "server1")).await;
     check_refusal(
         register(&keyed).await,
-        "the server refuses the challenge: unauthenticated: server is not in secure mode",
+        "the server refuses the challenge of `site-1`: unauthenticated: server is not in secure mode; expected no \
+         certificate, start the server with its kit or this client without one",
     );
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use fedcell_auth::challenge::SigningFailed;
 use fedcell_auth::{Fault, Unauthenticated};
 use fedcell_cell::RequestError;
+use fedcell_protocol_defs::federation::RefusalText;
 
 /// A registration that came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +32,16 @@ pub enum RegisterError {
     /// The cell has been shut down, or the request cannot be made at all.
     #[error("the request could not be sent")]
     Request(#[from] Box<RequestError>),
-    /// The server does not take challenges: it runs without keys, or this name is not wanted.
-    #[error("the server refuses the {step}: {code}{}{text}", if .text.is_empty() { "" } else { ": " })]
+    /// The server does not take challenges, since it runs without keys, or this name or project is not wanted.
+    #[error(
+        "the server refuses the {step} of `{client}`: {code}{}{text}{}", if .text.is_empty() { "" } else { ": " },
+        what_to_do(.text)
+    )]
     Refused {
         /// What was asked.
         step: Step,
+        /// The name that we claimed.
+        client: String,
         /// Return code.
         code: Box<str>,
         /// The server's explanation.
@@ -100,6 +106,18 @@ impl core::fmt::Display for Step {
             Self::Challenge => "challenge",
             Self::Registration => "registration",
         })
+    }
+}
+
+/// What helps against a refusal with this text of the wire.
+fn what_to_do(text: &str) -> &'static str {
+    match RefusalText::new(text) {
+        RefusalText::WRONG_PROJECT => "; expected the name of the server's project, take a kit of that project",
+        RefusalText::NOT_SECURE => {
+            "; expected no certificate, start the server with its kit or this client without one"
+        }
+        RefusalText::TOO_MANY_CLIENTS => "; expected no further client, raise the server's limit",
+        _ => "",
     }
 }
 

@@ -130,7 +130,7 @@ impl Communicator {
             .header(IdentityKey::COMMON_NAME, request.common_name.as_str())
             .header(IdentityKey::NONCE, request.nonce.as_str())
             .optional();
-        let response = match answered(draft.send().await, Step::Challenge)? {
+        let response = match self.answered(draft.send().await, Step::Challenge)? {
             Attempt::Done(response) => response,
             Attempt::Again(cause) => return Ok(Attempt::Again(cause)),
         };
@@ -161,7 +161,7 @@ impl Communicator {
             .header(HeaderKey::NVFLARE_VERSION, concat!("fedcell ", env!("CARGO_PKG_VERSION")))
             .value(&body.into_value())
             .optional();
-        let response = match answered(draft.send().await, Step::Registration)? {
+        let response = match self.answered(draft.send().await, Step::Registration)? {
             Attempt::Done(response) => response,
             Attempt::Again(cause) => return Ok(Attempt::Again(cause)),
         };
@@ -184,27 +184,34 @@ impl Communicator {
         };
         Ok(credential.with_session(&grant.session))
     }
-}
 
-/// Sorts out what came of a request: an answer that says ok, a failure that is worth another attempt, or the end.
-fn answered(outcome: Result<Response, RequestError>, step: Step) -> Result<Attempt<Response>, RegisterError> {
-    let failed = match outcome.and_then(Response::success) {
-        Ok(response) => return Ok(Attempt::Done(response)),
-        Err(error) => error,
-    };
-    match failed {
-        RequestError::Answered { code, text } => match ReturnCode::new(&code) {
-            // The server is not in service yet, or a cell on the way has no connection to it now.
-            ReturnCode::COMM_ERROR | ReturnCode::TARGET_UNREACHABLE | ReturnCode::SERVICE_UNAVAILABLE => {
-                Ok(Attempt::Again(RequestError::Answered { code, text }))
-            }
-            // A server of the reference starts its cell before it attaches what answers there.
-            ReturnCode::PROCESS_EXCEPTION if *text == *ErrorText::NO_CALLBACK.as_str() => {
-                Ok(Attempt::Again(RequestError::Answered { code, text }))
-            }
-            _ => Err(RegisterError::Refused { step, code, text }),
-        },
-        error @ RequestError::Failed(_) => Ok(Attempt::Again(error)),
-        error => Err(RegisterError::Request(Box::new(error))),
+    /// Sorts out what came of a request: an answer that says ok, a failure that is worth another attempt, or the end.
+    fn answered(
+        &self,
+        outcome: Result<Response, RequestError>,
+        step: Step,
+    ) -> Result<Attempt<Response>, RegisterError> {
+        let failed = match outcome.and_then(Response::success) {
+            Ok(response) => return Ok(Attempt::Done(response)),
+            Err(error) => error,
+        };
+        match failed {
+            RequestError::Answered { code, text } => match ReturnCode::new(&code) {
+                // The server is not in service yet, or a cell on the way has no connection to it now.
+                ReturnCode::COMM_ERROR | ReturnCode::TARGET_UNREACHABLE | ReturnCode::SERVICE_UNAVAILABLE => {
+                    Ok(Attempt::Again(RequestError::Answered { code, text }))
+                }
+                // A server of the reference starts its cell before it attaches what answers there.
+                ReturnCode::PROCESS_EXCEPTION if *text == *ErrorText::NO_CALLBACK.as_str() => {
+                    Ok(Attempt::Again(RequestError::Answered { code, text }))
+                }
+                _ => {
+                    let client = self.config().client_name.as_str().to_owned();
+                    Err(RegisterError::Refused { step, client, code, text })
+                }
+            },
+            error @ RequestError::Failed(_) => Ok(Attempt::Again(error)),
+            error => Err(RegisterError::Request(Box::new(error))),
+        }
     }
 }

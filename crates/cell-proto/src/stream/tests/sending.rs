@@ -1,5 +1,7 @@
 //! Outgoing streams: window, turns, repetition, errors.
 
+use fedcell_protocol_defs::cell::ReturnCode;
+
 use super::*;
 use crate::request::{Failure, Reply, RequestId};
 use crate::route::{Obstacle, Unreachable};
