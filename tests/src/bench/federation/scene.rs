@@ -1,9 +1,9 @@
 //! A project that the reference has provisioned, with a crowd of sites, and the servers of both makers in it.
 
 use core::time::Duration;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::crowd::{Crowd, Outstanding, PER_RELAY, relay_name, site_name};
 use crate::bench::memory::{self, Memory};
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
+use crate::interop::programs::Participant;
 use crate::reference::{self, Role};
 use crate::{binary, ports};
 
@@ -21,6 +22,10 @@ use crate::{binary, ports};
 pub(crate) const PROJECT: &str = "bench";
 /// Name of the server: also where it is dialled.
 pub(crate) const SERVER: &str = "localhost";
+
+/// What a server's process is called, and its log in its workspace.
+const NAME: &str = "server";
+const LOG: &str = "server.log";
 
 /// Until the reference has made all keys, or a server takes clients.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -45,7 +50,7 @@ pub(super) struct Server {
 
 enum Body {
     Ours(Process),
-    Program(Child),
+    Program(Participant),
 }
 
 impl Scene {
@@ -89,20 +94,20 @@ impl Scene {
             let config = || json!({"role": "server", "workspace": workspace, "watched": false});
             Ok(match maker {
                 Maker::Ours => Body::Ours(ours(&config(), log)?),
-                Maker::Theirs => Body::Program(theirs(workspace, log)?),
+                Maker::Theirs => Body::Program(theirs(workspace)?),
             })
         })
     }
 
     /// Starts `fedcell server`, which has a job, and waits until it takes sites.
     pub(super) fn serve_program(&self) -> Result<Server> {
-        self.start(|workspace, log| Ok(Body::Program(program(workspace, log)?)))
+        self.start(|workspace, _| Ok(Body::Program(program(workspace)?)))
     }
 
     /// Starts a server with a copy of the kit, and waits until it takes sites.
     fn start(&self, body: impl FnOnce(&Path, &Path) -> Result<Body>) -> Result<Server> {
         let (workspace, port) = self.workspace()?;
-        let log = workspace.join("server.out");
+        let log = workspace.join(LOG);
         let mut server = Server { body: body(&workspace, &log)?, port, idle: Memory::default() };
         self.wait(&mut server).with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
         Ok(server)
@@ -112,7 +117,7 @@ impl Scene {
     pub(super) fn serve_job(&self, sites: &[String], rounds: usize) -> Result<Server> {
         let (workspace, port) = self.workspace()?;
         let config = json!({"role": "job", "workspace": workspace, "sites": sites, "rounds": rounds});
-        let body = Body::Ours(ours(&config, &workspace.join("server.out"))?);
+        let body = Body::Ours(ours(&config, &workspace.join(LOG))?);
         Ok(Server { body, port, idle: Memory::default() })
     }
 
@@ -159,31 +164,22 @@ fn ours(config: &Value, log: &Path) -> Result<Process> {
 }
 
 /// The program of ours, once it is ready.
-fn program(workspace: &Path, log: &Path) -> Result<Child> {
-    let output = File::create(log)?;
+fn program(workspace: &Path) -> Result<Participant> {
     let mut command = Command::new(binary::fedcell()?);
     command.args(["server", "--listen", "127.0.0.1", "--kit"]).arg(workspace);
     command.arg("--workspace").arg(workspace.join("run"));
-    command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
-    let child = command.spawn().context("fedcell does not start")?;
-    let end = Instant::now() + PATIENCE;
-    while !fs::read_to_string(log)?.contains("\"ready\"") {
-        ensure!(Instant::now() < end, "fedcell is not ready");
-        thread::sleep(PAUSE);
-    }
-    Ok(child)
+    let mut program = Participant::start(NAME, command, workspace)?;
+    program.says(&["\"event\":\"ready\""])?;
+    Ok(program)
 }
 
 /// The reference's own server program, with nothing around it.
-fn theirs(workspace: &Path, log: &Path) -> Result<Child> {
+fn theirs(workspace: &Path) -> Result<Participant> {
     // As many sites as ours takes.
     let mut resources: Value = serde_json::from_slice(&fs::read(workspace.join("local/resources.json.default"))?)?;
     resources["servers"][0]["max_num_clients"] = json!(1000);
     fs::write(workspace.join("local/resources.json"), resources.to_string())?;
-    let output = File::create(log)?;
-    let mut command = reference::participant(Role::Server, workspace, SERVER, PROJECT);
-    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    command.spawn().context("the reference's server does not start")
+    Participant::start(NAME, reference::participant(Role::Server, workspace, SERVER, PROJECT), workspace)
 }
 
 impl Server {
@@ -199,21 +195,12 @@ impl Server {
     pub(super) fn id(&self) -> u32 {
         match &self.body {
             Body::Ours(process) => process.id(),
-            Body::Program(child) => child.id(),
+            Body::Program(program) => program.id(),
         }
     }
 
     /// Its URL for sites.
     pub(super) fn url(&self) -> String {
         format!("stcp://{SERVER}:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Body::Program(child) = &mut self.body {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

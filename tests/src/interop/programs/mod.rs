@@ -18,7 +18,8 @@ use crate::reference::{self, Role};
 use crate::{Options, binary};
 use doctor::doctor;
 use kits::{Kits, ORGANIZATION};
-use participant::Participant;
+
+pub(crate) use participant::Participant;
 
 const JOB: &str = "0d3b5a3e-8f0a-4a53-9d9f-0c2b8f1d2e11";
 

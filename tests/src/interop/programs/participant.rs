@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A participant; it is killed with this value.
-pub(super) struct Participant {
+pub(crate) struct Participant {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -32,7 +32,7 @@ impl Drop for Participant {
 
 impl Participant {
     /// Starts it; what it says goes into a file of its name.
-    pub(super) fn start(name: &'static str, mut command: Command, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, mut command: Command, folder: &Path) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let output = File::create(&log)?;
         let errors = output.try_clone()?;
@@ -41,8 +41,13 @@ impl Participant {
         Ok(Self { name, child, log })
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until its log has all of these words in one line.
-    pub(super) fn says(&mut self, words: &[&str]) -> Result<()> {
+    pub(crate) fn says(&mut self, words: &[&str]) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
             let text = fs::read_to_string(&self.log).unwrap_or_default();
@@ -59,7 +64,7 @@ impl Participant {
     }
 
     /// Closes its input, and waits until it has ended.
-    pub(super) fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         drop(self.child.stdin.take());
         let end = Instant::now() + PATIENCE;
         while self.child.try_wait()?.is_none() {
