@@ -38,7 +38,6 @@ const LAYERS: &[Layer] = &[
             "subtle",
             "zeroize",
             "aws-lc-rs",
-            "blake3",
             "rustls-webpki",
             "rustls-pki-types",
             "x509-parser",
@@ -51,7 +50,7 @@ const LAYERS: &[Layer] = &[
         folder: "crates/cell-proto",
         package: "fedcell-cell-proto",
         inside: &["fedcell-protocol-defs", "fedcell-fobs", "fedcell-auth"],
-        outside: &["bytes", "foldhash", "thiserror", "tracing"],
+        outside: &["bytes", "foldhash", "thiserror", "tracing", "xxhash-rust"],
     },
     Layer {
         folder: "crates/cell",

@@ -6,7 +6,6 @@
 
 mod base64;
 pub mod challenge;
-mod digest;
 mod error;
 pub mod identity;
 mod name;
@@ -18,7 +17,6 @@ mod time;
 pub mod token;
 mod uuid;
 
-pub use digest::{ContentDigest, DigestKind};
 pub use error::{Fault, Unauthenticated};
 pub use name::{BadName, CommonName, MAX_NAME_LENGTH};
 pub use rand_core;

@@ -66,16 +66,21 @@ wire_table! {
     /// Further keys of the same bodies, of ours. The reference looks for the keys that it knows and for no others.
     names BodyExtension(str) in "download.key_extension";
 
+    /// As [`CONTENT_XXH3_128`](Self::CONTENT_XXH3_128), with SHA-256, 32 bytes.
+    CONTENT_SHA256 = "content_sha256", extension, retired;
+    /// As [`CONTENT_XXH3_128`](Self::CONTENT_XXH3_128), with BLAKE3, 32 bytes.
+    CONTENT_BLAKE3 = "content_blake3", extension, retired;
     /// Receiver to source, bool: the receiver wants to know the hash of what it gets. Source to receiver, beside
-    /// [`DATA`](BodyKey::DATA), to those that want it: a list with the SHA-256, 32 bytes, of each byte string of the
-    /// piece, in order; one for a piece of a file.
-    CONTENT_SHA256 = "content_sha256", extension;
-    /// As [`CONTENT_SHA256`](Self::CONTENT_SHA256), with BLAKE3, 32 bytes. A receiver that wants this says so beside the
-    /// other; a source gives one of them.
-    CONTENT_BLAKE3 = "content_blake3", extension;
+    /// [`DATA`](BodyKey::DATA), to those that want it: a list with the XXH3-128, 16 bytes, the most significant first, of
+    /// each byte string of the piece, in order; one for a piece of a file. Guards against damage and not against malice.
+    CONTENT_XXH3_128 = "content_xxh3_128", extension;
     /// Receiver to source, whole number, bytes: the receiver takes pieces as large as this, if the source is ready to make
     /// them so.
     PIECE_SIZE = "piece_size", extension;
+    /// Receiver to source, whole number: how many states it would like to know beyond that of the next piece. Source to
+    /// receiver, beside [`STATE`](BodyKey::STATE): a list of at most so many maps, the states with which the pieces behind
+    /// the next one are asked for, in order, as long as each brings a piece. With them the receiver asks ahead.
+    STATES_AHEAD = "states_ahead", extension;
 }
 
 wire_table! {

@@ -108,7 +108,6 @@ impl Entry {
         Self { status: Status::Extension, ..self }
     }
 
-    #[expect(dead_code, reason = "nothing has been retired so far")]
     pub(crate) const fn retired(self) -> Self {
         Self { status: Status::Retired, ..self }
     }

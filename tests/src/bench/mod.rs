@@ -26,6 +26,17 @@ const SUBJECTS: &[crate::Subject] = &[
     ("stream", stream::run),
 ];
 
+/// Whether a row or column is to be measured: all, unless this variable of the environment names some, with commas.
+fn is_wanted(variable: &str, name: &str) -> bool {
+    let names = std::env::var(variable).unwrap_or_default();
+    names.is_empty() || names.split(',').any(|it| it == name)
+}
+
+/// Whether these rows are to be measured, of a subject that can be measured in parts: `FEDCELL_BENCH_ROWS`.
+fn wants_rows(name: &str) -> bool {
+    is_wanted("FEDCELL_BENCH_ROWS", name)
+}
+
 /// Runs the subjects named by the arguments, or all; or is one of the processes that a benchmark started.
 #[expect(clippy::print_stderr, reason = "a peer's standard output is for its results")]
 pub fn main(arguments: &[String]) -> ExitCode {

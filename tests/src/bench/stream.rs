@@ -10,7 +10,7 @@ use crate::bench::cell::column::{Chain, Column, Overhead, Peer};
 use crate::bench::cell::kit::Kits;
 use crate::bench::cell::speed::{mebibytes, microseconds};
 use crate::bench::figures::{Aim, Measure, Report, Summary};
-use crate::bench::memory;
+use crate::bench::{memory, wants_rows};
 
 /// Longest that a transfer may take, in seconds.
 const PATIENCE: u64 = 120;
@@ -31,7 +31,7 @@ struct Effort {
     requests: usize,
 }
 
-/// Runs the whole comparison.
+/// Runs the whole comparison, or those parts of it that `FEDCELL_BENCH_ROWS` names: `blobs`, `models`, `requests`.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn run(options: Options) -> super::Outcome {
     } else {
         Effort { repetitions: 3, large: 1 << 30, model: 256 << 20, round_trips: 1_000, requests: 6_400 }
     };
-    let columns = Column::ALL.map(|column| Some(column).filter(wanted));
+    let columns = Column::wanted();
     let mut report = Report::new("stream", &Column::ALL.map(Column::name), options);
     let kits = Kits::make(&["site-1", "relay-1"])?;
     for (relays, kits) in [(0, None), (0, Some(&kits)), (1, None)] {
@@ -56,21 +56,20 @@ pub fn run(options: Options) -> super::Outcome {
             (0, true) => "mTLS",
             _ => "clear, 1 relay",
         };
-        goodput(&mut report, &mut chains, way, effort)?;
+        if wants_rows("blobs") {
+            goodput(&mut report, &mut chains, way, effort)?;
+        }
         if relays > 0 {
             continue;
         }
-        models(&mut report, &mut chains, way, effort)?;
-        if kits.is_none() {
+        if wants_rows("models") {
+            models(&mut report, &mut chains, way, effort)?;
+        }
+        if kits.is_none() && wants_rows("requests") {
             small(&mut report, &mut chains, effort)?;
         }
     }
     report.finish()
-}
-
-/// Whether a column is to run: all, unless `FEDCELL_BENCH_COLUMNS` names some.
-fn wanted(column: &Column) -> bool {
-    std::env::var("FEDCELL_BENCH_COLUMNS").map_or(true, |names| names.split(',').any(|name| name == column.name()))
 }
 
 /// Raw blobs, and the peak of memory of all three processes while the largest is on its way.

@@ -1,7 +1,6 @@
 //! The bodies of the download service, and the archives that arrays stand in.
 
 use bytes::Bytes;
-use fedcell_auth::DigestKind;
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::download::archive::{Check, Part, RisingArchive, read, write};
 use fedcell_cell_proto::download::body::{FromReceiver, FromSource};
@@ -18,7 +17,14 @@ pub fn body(bytes: &[u8]) {
         assert_eq!(FromReceiver::parse(body.clone().into_value()).as_ref(), Ok(&body));
         if let FromReceiver::Pull(pull) = body {
             for offer in [Offer::items([1, 2, 3]), Offer::bytes(12_345_678), Offer::Other] {
-                let _ = offer.plan(pull.state.as_ref(), pull.piece.unwrap_or_default());
+                let wanted = pull.piece.unwrap_or_default();
+                let plan = offer.plan(pull.state.as_ref(), wanted);
+                for state in offer.ahead(&plan, wanted, pull.ahead.min(8)) {
+                    assert!(
+                        offer.plan(Some(&state), wanted).state().is_some(),
+                        "with it there is a piece to be asked for"
+                    );
+                }
             }
         }
     }
@@ -61,7 +67,7 @@ pub fn archive(bytes: &[u8]) {
             assert_eq!(again, [(Text::from(name.as_str()), whole.clone())]);
         }
     }
-    let mut reply = RisingReply::new(64, 4096, Some(DigestKind::Blake3));
+    let mut reply = RisingReply::new(64, 4096, true);
     if chunks.iter().try_for_each(|chunk| reply.push(chunk.clone(), &mut drop)).is_ok() {
         let _ = reply.finish().map(|collected| decode(&collected));
     }

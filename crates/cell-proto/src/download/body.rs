@@ -1,21 +1,9 @@
 //! The bodies of both topics, between an object of the payload codec and what the machines speak.
 
-use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_fobs::{Blob, Map, Text, Value};
 use fedcell_protocol_defs::download::{BodyExtension, BodyKey, ConfirmStatus, ProduceStatus};
 
-/// The digest of one byte string of a piece.
-pub type Digest = [u8; ContentDigest::LENGTH];
-
-/// Digests of the byte strings of a piece.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a body with a field for each key")]
-pub struct Digests {
-    /// How they were made.
-    pub kind: DigestKind,
-    /// One for each byte string, in order.
-    pub sums: Vec<Digest>,
-}
+use super::digest::{ContentDigest, Digest};
 
 /// A body of the download service makes no sense. The peer's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,10 +42,12 @@ pub struct Pull {
     pub state: Option<Map>,
     /// Whether the receiver will confirm if asked.
     pub confirms: bool,
-    /// The digests of the content that the receiver would like best, if it wants any; an extension.
-    pub digests: Option<DigestKind>,
+    /// Whether the receiver wants digests of the content; an extension.
+    pub digests: bool,
     /// Bytes of a piece that the receiver would like; an extension.
     pub piece: Option<u64>,
+    /// How many states the receiver would like beyond that of the next piece; an extension.
+    pub ahead: usize,
 }
 
 /// What became of an object at a receiver.
@@ -109,14 +99,12 @@ impl FromReceiver {
             Some(_) => return Err(BodyError::Key(BodyKey::STATE.as_str())),
         };
         let confirms = is_set(&body, BodyKey::CONFIRM_CAPABLE.as_str());
-        // The fastest first.
-        let digests = KINDS.iter().find(|(_, key)| is_set(&body, key.as_str())).map(|(kind, _)| *kind);
-        let piece = match body.get(BodyExtension::PIECE_SIZE.as_str()) {
-            Some(Value::Int(bytes)) => u64::try_from(*bytes).ok(),
-            Some(Value::UInt(bytes)) => Some(*bytes),
-            _ => None,
-        };
-        Ok(Self::Pull(Pull { ref_id, state, confirms, digests, piece }))
+        let digests = is_set(&body, BodyExtension::CONTENT_XXH3_128.as_str());
+        let number = |key: BodyExtension<'_>| body.get(key.as_str()).and_then(Value::as_u64);
+        let piece = number(BodyExtension::PIECE_SIZE);
+        let ahead = number(BodyExtension::STATES_AHEAD).unwrap_or_default();
+        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
+        Ok(Self::Pull(Pull { ref_id, state, confirms, digests, piece, ahead }))
     }
 
     /// The body.
@@ -132,14 +120,14 @@ impl FromReceiver {
                 if let Some(state) = pull.state {
                     put(&mut body, BodyKey::STATE, state);
                 }
-                if let Some(best) = pull.digests {
-                    // And what is slower, for sources that know nothing faster.
-                    for (_, key) in KINDS.iter().skip_while(|(kind, _)| *kind != best) {
-                        body.insert(Text::from_static(key.as_str()), true);
-                    }
+                if pull.digests {
+                    extend(&mut body, BodyExtension::CONTENT_XXH3_128, true);
                 }
                 if let Some(piece) = pull.piece {
-                    body.insert(Text::from_static(BodyExtension::PIECE_SIZE.as_str()), piece);
+                    extend(&mut body, BodyExtension::PIECE_SIZE, piece);
+                }
+                if pull.ahead > 0 {
+                    extend(&mut body, BodyExtension::STATES_AHEAD, pull.ahead as u64);
                 }
             }
             Self::Confirm(confirm) => {
@@ -172,10 +160,12 @@ pub enum FromSource {
 pub struct Piece {
     /// To be sent back unchanged.
     pub state: Map,
+    /// States with which the pieces behind the next one are asked for, in order; an extension.
+    pub ahead: Vec<Map>,
     /// The content.
     pub data: Content,
-    /// Digests of the content, if the source gives them.
-    pub digests: Option<Digests>,
+    /// Digests of the byte strings of the content, in order, if the source gives them; an extension.
+    pub digests: Option<Vec<Digest>>,
     /// Whether the source understands a cancel.
     pub cancels: bool,
 }
@@ -245,20 +235,10 @@ impl Piece {
     pub fn is_intact(&self) -> Option<bool> {
         let digests = self.digests.as_ref()?;
         let blobs = self.data.blobs();
-        let is_same = |(blob, digest): (&Blob, &Digest)| digest_of(digests.kind, blob) == *digest;
-        Some(blobs.len() == digests.sums.len() && blobs.iter().zip(&digests.sums).all(is_same))
+        let is_same = |(blob, digest): (&Blob, &Digest)| ContentDigest::of(blob) == *digest;
+        Some(blobs.len() == digests.len() && blobs.iter().zip(digests).all(is_same))
     }
 }
-
-/// The digest of a byte string.
-#[must_use]
-pub fn digest_of(kind: DigestKind, blob: &Blob) -> Digest {
-    ContentDigest::of(kind, blob.segments().iter().map(AsRef::as_ref))
-}
-
-/// The keys of digests, the fastest first.
-const KINDS: [(DigestKind, BodyExtension<'static>); 2] =
-    [(DigestKind::Blake3, BodyExtension::CONTENT_BLAKE3), (DigestKind::Sha256, BodyExtension::CONTENT_SHA256)];
 
 impl FromSource {
     /// Reads a body.
@@ -286,12 +266,10 @@ impl FromSource {
             }
             other => Content::Other(other),
         };
-        let digests = KINDS.iter().find_map(|(kind, key)| {
-            let sums = read_digests(&body.remove(key.as_str())?)?;
-            Some(Digests { kind: *kind, sums })
-        });
+        let digests = body.remove(BodyExtension::CONTENT_XXH3_128.as_str()).and_then(read_digests);
+        let ahead = body.remove(BodyExtension::STATES_AHEAD.as_str()).map(read_states).unwrap_or_default();
         let cancels = is_set(&body, BodyKey::CANCEL_CAPABLE.as_str());
-        Ok(Self::Piece(Piece { state, data, digests, cancels }))
+        Ok(Self::Piece(Piece { state, ahead, data, digests, cancels }))
     }
 
     /// The body.
@@ -311,11 +289,13 @@ impl FromSource {
                 if piece.cancels {
                     put(&mut body, BodyKey::CANCEL_CAPABLE, true);
                 }
-                if let Some(Digests { kind, sums }) = piece.digests
-                    && let Some((_, key)) = KINDS.iter().find(|(known, _)| *known == kind)
-                {
-                    let sums = sums.into_iter().map(|digest| Value::Bytes(digest.to_vec().into())).collect();
-                    body.insert(Text::from_static(key.as_str()), Value::List(sums));
+                if let Some(digests) = piece.digests {
+                    let digests = digests.into_iter().map(|digest| Value::Bytes(digest.to_vec().into())).collect();
+                    extend(&mut body, BodyExtension::CONTENT_XXH3_128, Value::List(digests));
+                }
+                if !piece.ahead.is_empty() {
+                    let states = piece.ahead.into_iter().map(Value::Map).collect();
+                    extend(&mut body, BodyExtension::STATES_AHEAD, Value::List(states));
                 }
             }
             Self::End(end) => {
@@ -331,7 +311,13 @@ impl FromSource {
     }
 }
 
-fn read_digests(value: &Value) -> Option<Vec<Digest>> {
+/// States as far as they are maps: what stands behind something else is not believed.
+fn read_states(value: Value) -> Vec<Map> {
+    let Value::List(states) = value else { return Vec::new() };
+    states.into_iter().map_while(|state| map(state).ok()).collect()
+}
+
+fn read_digests(value: Value) -> Option<Vec<Digest>> {
     let Value::List(digests) = value else { return None };
     let digest = |value: &Value| match value {
         Value::Bytes(bytes) => bytes.to_bytes().as_ref().try_into().ok(),
@@ -372,5 +358,9 @@ fn is_set(body: &Map, key: &str) -> bool {
 }
 
 fn put(body: &mut Map, key: BodyKey<'static>, value: impl Into<Value>) {
+    body.insert(Text::from_static(key.as_str()), value);
+}
+
+fn extend(body: &mut Map, key: BodyExtension<'static>, value: impl Into<Value>) {
     body.insert(Text::from_static(key.as_str()), value);
 }

@@ -1,10 +1,20 @@
 //! The machine of a receiver: which piece is asked for next, when again, and how the download ends.
 //!
-//! It holds no content. The caller keeps what a reply brought until the machine says that it is its turn, so that at
-//! most two pieces are in memory: one that is being used and one that has come meanwhile.
+//! It holds no content. The caller keeps what a reply brought until the machine says that it is its turn; pieces are used
+//! in the order of the object, in whichever order they come.
+//!
+//! ```text
+//!   used │ being used │ has come │ asked for │ asked for │ known: the source has told its state
+//!        └─────────── at most as many as are configured ─┘
+//! ```
+//!
+//! A reply brings the state of the next piece, and from a source of ours the states of some behind it, each of which is
+//! sure to bring a piece: those are asked for while others are on their way. A state that may bring the end is sent when
+//! everything before it has come, so that the end means the same as to a receiver that asks for one piece at a time.
 //!
 //! A piece that was asked for and did not come, because its request timed out or the way to the source broke, or that
-//! came damaged, is asked for again *with the same state*: what has been received stays received.
+//! came damaged, is asked for again *with the same state*: what has been received stays received. What came behind a
+//! damaged piece is not believed and asked for again too.
 //!
 //! Drain contract: after each verb, [`Consumer::poll_transmit`] and [`Consumer::poll_event`] until they have none;
 //! [`Consumer::poll_timeout`] says when [`Consumer::handle_timeout`] is due.
@@ -12,7 +22,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use fedcell_auth::{DigestKind, UnixTime};
+use fedcell_auth::UnixTime;
 use fedcell_fobs::{Map, Text};
 use fedcell_protocol_defs::download::Defaults;
 
@@ -34,14 +44,15 @@ pub struct ConsumerConfig {
     pub patience: Duration,
     /// Whether the outcome is confirmed to a source that asks for it. Default yes.
     pub confirmations: bool,
-    /// The digests of the content that the source is asked for, and with them all that are slower. Sources of the
-    /// reference give none. Default BLAKE3.
-    pub digests: Option<DigestKind>,
+    /// Whether the source is asked for digests of the content. Sources of the reference give none. Default yes.
+    pub digests: bool,
     /// Bytes of a piece that the source is asked to make, for fewer requests. Sources of the reference do not look at it.
     /// Default 8 MiB.
     pub piece: Option<u64>,
-    /// Whether the next piece is asked for while one is being used. Default yes.
-    pub pipelining: bool,
+    /// Pieces that may be in memory at a time: asked for, waiting for their turn, or being used. With one, a piece is asked
+    /// for when that before it has been used; with more, while it is being used, and from sources of ours while others are
+    /// on their way. Default 3.
+    pub pieces: usize,
     /// Most bytes of one object. Default 1 TiB.
     pub max_bytes: u64,
     /// Pieces without a byte that are taken in a row. Default 1000.
@@ -58,12 +69,20 @@ impl Default for ConsumerConfig {
             max_backoff: backoff * 4,
             patience: Duration::from_secs_f64(Defaults::PER_REQUEST_TIMEOUT),
             confirmations: true,
-            digests: Some(DigestKind::Blake3),
+            digests: true,
             piece: Some(8 << 20),
-            pipelining: true,
+            pieces: 3,
             max_bytes: 1 << 40,
             empty_pieces: 1000,
         }
+    }
+}
+
+impl ConsumerConfig {
+    /// How long to wait before this repetition in a row.
+    fn wait(&self, attempt: u32) -> Duration {
+        let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.backoff.saturating_mul(factor).min(self.max_backoff)
     }
 }
 
@@ -94,6 +113,8 @@ pub enum Arrived {
     Piece {
         /// State for the next request.
         state: Map,
+        /// States for the requests behind that, in order: each brings a piece.
+        ahead: Vec<Map>,
         /// Bytes of content.
         bytes: u64,
         /// Whether the source understands a cancel.
@@ -150,22 +171,48 @@ pub enum ConsumerEvent {
     Failed(Text),
 }
 
+/// What a source has told of a piece that has not been asked for.
 #[derive(Debug)]
-struct Held {
-    id: PullId,
-    /// The state with which it was asked for.
-    asked: Option<Map>,
-    bytes: u64,
+struct Known {
+    state: Option<Map>,
+    /// Whether there is a piece for sure, and not the end.
+    is_piece: bool,
+}
+
+/// A piece that has been asked for and not been used.
+#[derive(Debug)]
+struct Coming {
+    /// The state with which it is asked for.
+    state: Option<Map>,
+    stage: Stage,
+    timeouts: u32,
+    breaks: u32,
+    damages: u32,
 }
 
 #[derive(Debug)]
-enum Next {
-    /// Ask as soon as there is room.
-    Ask,
+enum Stage {
     /// A request is out.
-    Waiting(PullId),
-    /// Ask at this time.
+    Asked(PullId),
+    /// Ask again at this time.
     At(UnixTime),
+    /// It has come.
+    Here { id: PullId, bytes: u64 },
+}
+
+impl Coming {
+    const fn here(&self) -> Option<(PullId, u64)> {
+        match self.stage {
+            Stage::Here { id, bytes } => Some((id, bytes)),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Pieces are asked for as far as they are known.
+    Asking,
     /// Everything has been asked for.
     Ended(End),
     /// The caller makes the object complete.
@@ -178,15 +225,13 @@ enum Next {
 pub struct Consumer {
     config: ConsumerConfig,
     ref_id: Text,
-    /// The state with which the next piece is asked for.
-    state: Option<Map>,
-    next: Next,
-    held: VecDeque<Held>,
+    phase: Phase,
+    /// In the order of the object, as `known` behind it.
+    coming: VecDeque<Coming>,
+    known: VecDeque<Known>,
+    /// Whether the first of `coming` is being used.
     is_consuming: bool,
     cancels: bool,
-    timeouts: u32,
-    breaks: u32,
-    damages: u32,
     empty: u32,
     progress_at: UnixTime,
     bytes: u64,
@@ -203,14 +248,11 @@ impl Consumer {
         let mut consumer = Self {
             config,
             ref_id,
-            state: None,
-            next: Next::Ask,
-            held: VecDeque::new(),
+            phase: Phase::Asking,
+            coming: VecDeque::new(),
+            known: VecDeque::from([Known { state: None, is_piece: false }]),
             is_consuming: false,
             cancels: false,
-            timeouts: 0,
-            breaks: 0,
-            damages: 0,
             empty: 0,
             progress_at: now,
             bytes: 0,
@@ -238,59 +280,62 @@ impl Consumer {
     /// Whether nothing more will happen.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.next, Next::Over)
+        matches!(self.phase, Phase::Over)
     }
 
     /// A reply has come. One to a request that is not waited for is dropped, and the caller told to.
     pub fn handle_reply(&mut self, now: UnixTime, id: PullId, arrived: Arrived) {
-        if !self.is_waiting_for(id) {
+        let Some(at) = self.place_of(id) else {
             self.events.push_back(ConsumerEvent::Discard(id));
             return;
-        }
-        (self.timeouts, self.breaks) = (0, 0);
+        };
         self.progress_at = now;
         match arrived {
-            Arrived::Piece { state, bytes, cancels } => {
+            Arrived::Piece { state, ahead, bytes, cancels } => {
                 self.cancels |= cancels;
                 self.empty = if bytes == 0 { self.empty + 1 } else { 0 };
-                let coming = self.held.iter().fold(self.bytes, |sum, held| sum.saturating_add(held.bytes));
-                if self.empty > self.config.empty_pieces || coming.saturating_add(bytes) > self.config.max_bytes {
-                    self.events.push_back(ConsumerEvent::Discard(id));
-                    let reason = if self.empty > 0 {
-                        "the source sends nothing and no end"
-                    } else {
-                        "the object is larger than it may be"
-                    };
-                    self.abort(reason.into());
-                    return;
+                let here = self.coming.iter().filter_map(Coming::here);
+                let all = here.fold(self.bytes.saturating_add(bytes), |sum, (_, bytes)| sum.saturating_add(bytes));
+                if let Some(coming) = self.coming.get_mut(at) {
+                    coming.stage = Stage::Here { id, bytes };
+                    (coming.timeouts, coming.breaks) = (0, 0);
                 }
-                let asked = self.state.replace(state);
-                self.held.push_back(Held { id, asked, bytes });
-                self.next = Next::Ask;
+                if self.empty > self.config.empty_pieces {
+                    return self.abort("the source sends nothing and no end".into());
+                }
+                if all > self.config.max_bytes {
+                    return self.abort("the object is larger than it may be".into());
+                }
+                if !self.learn(at + 1, state, ahead) {
+                    return self.abort("the source contradicts what it said of the next pieces".into());
+                }
             }
-            Arrived::End(end) => self.next = Next::Ended(end),
+            Arrived::End(end) => {
+                self.forget_from(at);
+                self.phase = Phase::Ended(end);
+            }
         }
         self.advance();
     }
 
     /// A request has brought nothing.
     pub fn handle_failure(&mut self, now: UnixTime, id: PullId, lost: Lost) {
-        if !self.is_waiting_for(id) {
-            return;
-        }
-        match lost {
-            Lost::TimedOut if self.timeouts < self.config.retries => {
-                self.timeouts += 1;
-                self.retry(now, "the request timed out".into(), self.timeouts);
+        let Some(coming) = self.place_of(id).and_then(|at| self.coming.get_mut(at)) else { return };
+        let (reason, attempt) = match lost {
+            Lost::TimedOut if coming.timeouts < self.config.retries => {
+                coming.timeouts += 1;
+                ("the request timed out", coming.timeouts)
             }
             Lost::Unreachable if now.saturating_since(self.progress_at) < self.config.patience => {
-                self.breaks = self.breaks.saturating_add(1);
-                self.retry(now, "the source cannot be reached".into(), self.breaks);
+                coming.breaks = coming.breaks.saturating_add(1);
+                ("the source cannot be reached", coming.breaks)
             }
-            Lost::TimedOut => self.abort("the source does not answer".into()),
-            Lost::Unreachable => self.abort("the source cannot be reached".into()),
-            Lost::Refused(reason) => self.abort(reason),
-        }
+            Lost::TimedOut => return self.abort("the source does not answer".into()),
+            Lost::Unreachable => return self.abort("the source cannot be reached".into()),
+            Lost::Refused(reason) => return self.abort(reason),
+        };
+        coming.stage = Stage::At(now.saturating_add(self.config.wait(attempt)));
+        self.retrying(reason.into(), attempt);
     }
 
     /// The piece whose turn it was has been used, or could not be.
@@ -298,47 +343,42 @@ impl Consumer {
         if !core::mem::take(&mut self.is_consuming) {
             return;
         }
-        let Some(held) = self.held.pop_front() else { return };
+        let Some(mut used) = self.coming.pop_front() else { return };
         match outcome {
             Ok(()) => {
                 self.progress_at = now;
-                self.damages = 0;
-                self.bytes = self.bytes.saturating_add(held.bytes);
+                self.bytes = self.bytes.saturating_add(used.here().map_or(0, |(_, bytes)| bytes));
                 self.pieces += 1;
                 self.advance();
             }
             Err(Unusable::Wrong(reason)) => self.abort(reason),
-            Err(Unusable::Damaged(reason)) if self.damages >= self.config.retries => self.abort(reason),
+            Err(Unusable::Damaged(reason)) if used.damages >= self.config.retries => self.abort(reason),
             Err(Unusable::Damaged(reason)) => {
-                self.damages += 1;
-                self.drop_pending();
-                self.state = held.asked;
-                self.retry(now, reason, self.damages);
+                self.forget_from(0);
+                self.phase = Phase::Asking;
+                used.damages += 1;
+                used.stage = Stage::At(now.saturating_add(self.config.wait(used.damages)));
+                self.retrying(reason, used.damages);
+                self.coming.push_front(used);
             }
         }
     }
 
     /// After [`ConsumerEvent::Finish`]: the object is complete, or could not be completed.
     pub fn handle_finished(&mut self, is_success: bool) {
-        if let Next::Finishing(end) = core::mem::replace(&mut self.next, Next::Over) {
+        if let Phase::Finishing(end) = core::mem::replace(&mut self.phase, Phase::Over) {
             self.confirm(&end, is_success);
         }
     }
 
-    /// The way to the source is there again: a repetition need not wait any longer.
+    /// The way to the source is there again: repetitions need not wait any longer.
     pub fn handle_reachable(&mut self) {
-        if matches!(self.next, Next::At(_)) {
-            self.next = Next::Ask;
-            self.advance();
-        }
+        self.ask_again(|_| true);
     }
 
     /// What happens by itself: a repetition is due.
     pub fn handle_timeout(&mut self, now: UnixTime) {
-        if matches!(self.next, Next::At(due) if due <= now) {
-            self.next = Next::Ask;
-            self.advance();
-        }
+        self.ask_again(|due| due <= now);
     }
 
     /// Gives the object up and tells the source, if it understands that.
@@ -350,11 +390,9 @@ impl Consumer {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<UnixTime> {
-        match self.next {
-            Next::At(due) => Some(due),
-            _ => None,
-        }
+    pub fn poll_timeout(&self) -> Option<UnixTime> {
+        let due = |coming: &Coming| if let Stage::At(due) = coming.stage { Some(due) } else { None };
+        self.coming.iter().filter_map(due).min()
     }
 
     /// What is to be sent.
@@ -367,66 +405,111 @@ impl Consumer {
         self.events.pop_front()
     }
 
-    const fn is_waiting_for(&self, id: PullId) -> bool {
-        matches!(self.next, Next::Waiting(waited) if waited.0 == id.0)
+    /// Where the piece of a request stands that is waited for.
+    fn place_of(&self, id: PullId) -> Option<usize> {
+        self.coming.iter().position(|coming| matches!(coming.stage, Stage::Asked(asked) if asked == id))
     }
 
-    /// Goes on as far as possible: the next piece's turn, the next request, the end.
+    /// The source has told the states from this place on, the first of which may bring the end. Whether that agrees with
+    /// what it had told before.
+    fn learn(&mut self, from: usize, state: Map, ahead: Vec<Map>) -> bool {
+        for (place, state) in (from..).zip([state].into_iter().chain(ahead)).take(self.config.pieces.max(1)) {
+            let (state, is_piece) = (Some(state), place > from);
+            if let Some(coming) = self.coming.get(place) {
+                if coming.state != state {
+                    return false;
+                }
+                continue;
+            }
+            match self.known.get_mut(place - self.coming.len()) {
+                Some(known) if known.state != state => return false,
+                Some(known) => known.is_piece |= is_piece,
+                None => self.known.push_back(Known { state, is_piece }),
+            }
+        }
+        true
+    }
+
+    /// Goes on as far as possible: the next piece's turn, the next requests, the end.
     fn advance(&mut self) {
         if !self.is_consuming
-            && let Some(held) = self.held.front()
+            && let Some((id, _)) = self.coming.front().and_then(Coming::here)
         {
             self.is_consuming = true;
-            self.events.push_back(ConsumerEvent::Consume(held.id));
+            self.events.push_back(ConsumerEvent::Consume(id));
         }
-        let room = usize::from(self.config.pipelining);
-        match core::mem::replace(&mut self.next, Next::Over) {
-            Next::Ask if self.held.len() <= room => {
-                self.last_id += 1;
-                let id = PullId(self.last_id);
-                let body = FromReceiver::Pull(Pull {
-                    ref_id: self.ref_id.clone(),
-                    state: self.state.clone(),
-                    confirms: self.config.confirmations,
-                    digests: self.config.digests,
-                    piece: self.config.piece,
-                });
-                self.transmits.push_back(Transmit::Pull { id, body });
-                self.next = Next::Waiting(id);
-            }
-            Next::Ended(end) if self.held.is_empty() => {
+        while self.coming.len() < self.config.pieces.max(1)
+            && let Some(next) = self
+                .known
+                .pop_front_if(|next| next.is_piece || self.coming.iter().all(|coming| coming.here().is_some()))
+        {
+            let stage = Stage::Asked(self.pull(next.state.clone()));
+            self.coming.push_back(Coming { state: next.state, stage, timeouts: 0, breaks: 0, damages: 0 });
+        }
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Ended(end) if self.coming.is_empty() => {
                 if end.is_complete {
                     self.events.push_back(ConsumerEvent::Finish);
-                    self.next = Next::Finishing(end);
+                    self.phase = Phase::Finishing(end);
                 } else {
                     self.confirm(&end, false);
                     self.events.push_back(ConsumerEvent::Failed("the source could not go on".into()));
                 }
             }
-            other => self.next = other,
+            other => self.phase = other,
         }
     }
 
-    fn retry(&mut self, now: UnixTime, reason: Text, attempt: u32) {
-        let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
-        let after = self.config.backoff.saturating_mul(factor).min(self.config.max_backoff);
-        self.next = Next::At(now.saturating_add(after));
+    /// Sends a request.
+    fn pull(&mut self, state: Option<Map>) -> PullId {
+        self.last_id += 1;
+        let id = PullId(self.last_id);
+        let body = FromReceiver::Pull(Pull {
+            ref_id: self.ref_id.clone(),
+            state,
+            confirms: self.config.confirmations,
+            digests: self.config.digests,
+            piece: self.config.piece,
+            ahead: self.config.pieces.saturating_sub(1),
+        });
+        self.transmits.push_back(Transmit::Pull { id, body });
+        id
+    }
+
+    /// Repeats requests that wait for such a time.
+    fn ask_again(&mut self, is_due: impl Fn(UnixTime) -> bool) {
+        for at in 0..self.coming.len() {
+            let state = match self.coming.get(at) {
+                Some(Coming { stage: Stage::At(due), state, .. }) if is_due(*due) => state.clone(),
+                _ => continue,
+            };
+            let stage = Stage::Asked(self.pull(state));
+            if let Some(coming) = self.coming.get_mut(at) {
+                coming.stage = stage;
+            }
+        }
+    }
+
+    fn retrying(&mut self, reason: Text, attempt: u32) {
+        let after = self.config.wait(attempt);
         self.events.push_back(ConsumerEvent::Retrying { reason, attempt, after });
     }
 
-    /// Forgets everything behind a piece that is to be asked for again.
-    fn drop_pending(&mut self) {
-        if let Next::Waiting(id) = self.next {
-            self.events.push_back(ConsumerEvent::Abandon(id));
-        }
-        let discarded = self.held.drain(..).map(|held| ConsumerEvent::Discard(held.id));
-        self.events.extend(discarded);
+    /// Forgets all pieces from this place on, and what is known behind them.
+    fn forget_from(&mut self, place: usize) {
+        self.known.clear();
+        let forgotten = self.coming.drain(place.min(self.coming.len())..).filter_map(|coming| match coming.stage {
+            Stage::Asked(id) => Some(ConsumerEvent::Abandon(id)),
+            Stage::Here { id, .. } => Some(ConsumerEvent::Discard(id)),
+            Stage::At(_) => None,
+        });
+        self.events.extend(forgotten);
     }
 
     fn abort(&mut self, reason: Text) {
-        self.drop_pending();
+        self.forget_from(0);
         self.is_consuming = false;
-        self.next = Next::Over;
+        self.phase = Phase::Over;
         if self.cancels {
             self.transmits.push_back(Transmit::Tell(FromReceiver::Cancel { ref_id: self.ref_id.clone() }));
         }

@@ -12,11 +12,10 @@
 //! ```
 
 use bytes::{Bytes, BytesMut};
-use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_protocol_defs::fobs::{SectionLayout, SectionMarker};
 
 use super::archive::{ArchiveError, Part, RisingArchive};
-use super::body::Digest;
+use super::digest::{ContentDigest, Digest};
 
 /// A reply that arrives is not what it must be. The source's fault, or damage on the way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +50,7 @@ pub enum Risen {
     Archive {
         /// Id of its datum, under which the body refers to it.
         datum: [u8; SectionLayout::DATUM_ID_SIZE],
-        /// Its digest of the kind that is wanted, if any is.
+        /// Its digest, if it is wanted.
         digest: Option<Digest>,
         /// Its length in bytes.
         length: u64,
@@ -102,13 +101,13 @@ pub struct RisingReply {
     /// Archives of this length and more are handed on.
     large: u64,
     limit: u64,
-    digests: Option<DigestKind>,
+    digests: bool,
 }
 
 impl RisingReply {
     /// Nothing has arrived. Archives of `large` bytes and more are handed on; what is collected may have `limit` bytes.
     #[must_use]
-    pub fn new(large: u64, limit: u64, digests: Option<DigestKind>) -> Self {
+    pub fn new(large: u64, limit: u64, digests: bool) -> Self {
         let state = State::Header(BytesMut::with_capacity(SectionLayout::HEADER_SIZE));
         Self { state, collected: Vec::new(), collected_len: 0, large, limit, digests }
     }
@@ -142,7 +141,7 @@ impl RisingReply {
                     let missing = SectionLayout::DATUM_ID_SIZE.saturating_sub(id.len());
                     id.extend_from_slice(&bytes.split_to(missing.min(bytes.len())));
                     if let Ok(datum) = id.as_ref().try_into() {
-                        let digest = self.digests.map(ContentDigest::new);
+                        let digest = self.digests.then(ContentDigest::new);
                         let (left, rising) = (*left, RisingArchive::new());
                         self.state = State::Archive(Box::new(Archive { datum, left, length: left, rising, digest }));
                     }
@@ -159,7 +158,7 @@ impl RisingReply {
                         if !archive.rising.is_complete() {
                             return Err(RisingError::CutOff);
                         }
-                        let digest = archive.digest.take().map(ContentDigest::finish);
+                        let digest = archive.digest.as_ref().map(ContentDigest::finish);
                         give(Risen::Archive { datum: archive.datum, digest, length: archive.length });
                         self.collected.push(stand_in(&archive.datum));
                         self.state = State::Header(BytesMut::new());

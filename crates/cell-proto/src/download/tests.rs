@@ -1,15 +1,18 @@
 //! Both machines against each other over a path that loses, breaks and damages; replies that arrive piecemeal.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use bytes::Bytes;
-use fedcell_auth::{DigestKind, UnixTime};
+use fedcell_auth::UnixTime;
 use fedcell_fobs::array::{Array, DType, Order};
 use fedcell_fobs::{Blob, Encoder, Map, Text, Value};
+use proptest::prelude::*;
 
 use super::archive::{Check, Part, read, write};
-use super::body::{Content, Digests, FromReceiver, FromSource, Piece, Pull, digest_of};
+use super::body::{Content, FromReceiver, FromSource, Piece, Pull};
 use super::consumer::{Arrived, Consumer, ConsumerConfig, ConsumerEvent, Lost, PullId, Transmit, Unusable};
+use super::digest::ContentDigest;
 use super::rising::{Risen, RisingError, RisingReply};
 use super::source::{
     Offer, Outcome, Plan, PullAnswer, Receivers, Source, SourceConfig, SourceEvent, Transaction, Verdict,
@@ -22,6 +25,8 @@ const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Pass,
+    /// It comes twice; the reply to the second is lost.
+    Repeats,
     TimesOut,
     Breaks,
     Damages,
@@ -31,9 +36,16 @@ struct Pair {
     now: UnixTime,
     source: Source,
     consumer: Consumer,
+    most: usize,
     fates: Vec<Fate>,
-    pulls: Vec<Option<u64>>,
+    /// What is done next, of all that can be: begun with zero, things are done in the order in which they came up.
+    choices: u64,
+    pulls: Vec<u64>,
+    /// Requests that are out, and what will become of them.
+    out: VecDeque<(PullId, Result<FromSource, Lost>)>,
     kept: Vec<(PullId, Piece)>,
+    /// The piece whose turn it is.
+    used: Option<PullId>,
     got: Vec<u8>,
     events: Vec<ConsumerEvent>,
     outcome: Option<Outcome>,
@@ -42,13 +54,19 @@ struct Pair {
 impl Pair {
     fn new(config: ConsumerConfig, length: u64, piece: u64, fates: &[Fate]) -> Self {
         // Pieces are as large as the offer has them.
-        let mut source = Source::new(SourceConfig { largest_piece: 0, ..SourceConfig::default() });
+        Self::with_source(SourceConfig { largest_piece: 0, ..SourceConfig::default() }, config, length, piece, fates)
+    }
+
+    fn with_source(terms: SourceConfig, config: ConsumerConfig, length: u64, piece: u64, fates: &[Fate]) -> Self {
+        let mut source = Source::new(terms);
         let id = source.open(NOW, Transaction::new(Receivers::Count(1)));
         source.add(id, "r".into(), Offer::Bytes { length, piece }).unwrap();
+        let most = config.pieces;
         let consumer = Consumer::new(NOW, "r".into(), config);
         let fates = fates.iter().rev().copied().collect();
-        let (pulls, kept, got, events) = Default::default();
-        Self { now: NOW, source, consumer, fates, pulls, kept, got, events, outcome: None }
+        let (pulls, out, kept, got, events) = Default::default();
+        let (now, choices, used, outcome) = (NOW, 0, None, None);
+        Self { now, source, consumer, most, fates, choices, pulls, out, kept, used, got, events, outcome }
     }
 
     fn byte(offset: u64) -> u8 {
@@ -58,23 +76,40 @@ impl Pair {
     /// Runs until nothing more happens.
     fn run(&mut self) {
         for _ in 0..10_000 {
-            if let Some(transmit) = self.consumer.poll_transmit() {
+            while let Some(transmit) = self.consumer.poll_transmit() {
                 self.transmit(transmit);
-            } else if let Some(event) = self.consumer.poll_event() {
+            }
+            while let Some(event) = self.consumer.poll_event() {
                 self.event(event);
+            }
+            assert!(self.out.len() + self.kept.len() <= self.most, "more than {} pieces are kept", self.most);
+            let choice = self.choose(self.out.len() + usize::from(self.used.is_some()));
+            if let Some((id, reply)) = self.out.remove(choice) {
+                self.reply(id, reply);
+            } else if let Some(id) = self.used.take() {
+                self.consume(id);
             } else if let Some(due) = self.consumer.poll_timeout() {
                 self.now = due;
                 self.consumer.handle_timeout(due);
             } else {
-                while let Some(event) = self.source.poll_event() {
-                    if let SourceEvent::Settled(outcome) = event {
-                        self.outcome = Some(*outcome);
-                    }
-                }
-                return;
+                break;
             }
         }
-        panic!("never ends");
+        while let Some(transmit) = self.consumer.poll_transmit() {
+            self.transmit(transmit);
+        }
+        while let Some(event) = self.source.poll_event() {
+            if let SourceEvent::Settled(outcome) = event {
+                self.outcome = Some(*outcome);
+            }
+        }
+        assert!(self.consumer.is_over(), "never ends");
+    }
+
+    fn choose(&mut self, among: usize) -> usize {
+        let choice = self.choices % among.max(1) as u64;
+        self.choices = self.choices.wrapping_mul(6_364_136_223_846_793_005).rotate_right(29);
+        usize::try_from(choice).unwrap()
     }
 
     fn transmit(&mut self, transmit: Transmit) {
@@ -98,61 +133,77 @@ impl Pair {
 
     fn pull(&mut self, id: PullId, peer: &FqcnBuf, pull: &Pull) {
         let offset = pull.state.as_ref().and_then(|state| state.get("received_bytes")).and_then(Value::as_u64);
-        self.pulls.push(offset);
+        self.pulls.push(offset.unwrap_or_default());
         let fate = self.fates.pop().unwrap_or(Fate::Pass);
+        if fate == Fate::Repeats {
+            drop(self.source.handle_pull(self.now, peer.as_fqcn(), pull, [6; 16]));
+        }
         let reply = match self.source.handle_pull(self.now, peer.as_fqcn(), pull, [7; 16]) {
             PullAnswer::Produce(production) => {
                 let Plan::Bytes { offset, length, state } = production.plan.clone() else { panic!() };
                 self.source.handle_produced(self.now, &production, length);
                 let mut bytes: Vec<u8> = (offset..offset + length).map(Self::byte).collect();
-                let digests =
-                    pull.digests.map(|kind| Digests { kind, sums: vec![digest_of(kind, &bytes.clone().into())] });
+                let digests = pull.digests.then(|| vec![ContentDigest::of(&bytes.clone().into())]);
                 if fate == Fate::Damages {
                     bytes[0] ^= 1;
                 }
-                FromSource::Piece(Piece { state, data: Content::Bytes(bytes.into()), digests, cancels: true })
+                let (data, ahead) = (Content::Bytes(bytes.into()), production.ahead);
+                FromSource::Piece(Piece { state, ahead, data, digests, cancels: true })
             }
-            PullAnswer::End(end) => FromSource::End(end),
+            PullAnswer::End(end) => {
+                assert!(self.out.is_empty(), "the end is asked for when everything before it has come");
+                FromSource::End(end)
+            }
             other => panic!("{other:?}"),
         };
-        match fate {
-            Fate::TimesOut => self.consumer.handle_failure(self.now, id, Lost::TimedOut),
-            Fate::Breaks => self.consumer.handle_failure(self.now, id, Lost::Unreachable),
-            Fate::Pass | Fate::Damages => match FromSource::parse(reply.into_value()).unwrap() {
-                FromSource::End(end) => self.consumer.handle_reply(self.now, id, Arrived::End(end)),
-                FromSource::Piece(piece) => {
-                    let arrived = Arrived::Piece {
-                        state: piece.state.clone(),
-                        bytes: piece.data.len() as u64,
-                        cancels: piece.cancels,
-                    };
-                    self.kept.push((id, piece));
-                    assert!(self.kept.len() <= 2, "at most two pieces are kept");
-                    self.consumer.handle_reply(self.now, id, arrived);
-                }
-            },
+        let reply = match fate {
+            Fate::TimesOut => Err(Lost::TimedOut),
+            Fate::Breaks => Err(Lost::Unreachable),
+            Fate::Pass | Fate::Repeats | Fate::Damages => Ok(FromSource::parse(reply.into_value()).unwrap()),
+        };
+        self.out.push_back((id, reply));
+    }
+
+    fn reply(&mut self, id: PullId, reply: Result<FromSource, Lost>) {
+        match reply {
+            Err(lost) => self.consumer.handle_failure(self.now, id, lost),
+            Ok(FromSource::End(end)) => self.consumer.handle_reply(self.now, id, Arrived::End(end)),
+            Ok(FromSource::Piece(piece)) => {
+                let arrived = Arrived::Piece {
+                    state: piece.state.clone(),
+                    ahead: piece.ahead.clone(),
+                    bytes: piece.data.len() as u64,
+                    cancels: piece.cancels,
+                };
+                self.kept.push((id, piece));
+                self.consumer.handle_reply(self.now, id, arrived);
+            }
         }
     }
 
     fn event(&mut self, event: ConsumerEvent) {
         match &event {
-            ConsumerEvent::Consume(id) => {
-                let at = self.kept.iter().position(|(kept, _)| kept == id).unwrap();
-                let (_, piece) = self.kept.remove(at);
-                let outcome = match piece.is_intact() {
-                    Some(false) => Err(Unusable::Damaged("damaged".into())),
-                    _ => {
-                        self.got.extend(piece.data.blobs()[0].iter());
-                        Ok(())
-                    }
-                };
-                self.consumer.handle_consumed(self.now, outcome);
-            }
+            ConsumerEvent::Consume(id) => assert_eq!(self.used.replace(*id), None, "one at a time"),
             ConsumerEvent::Discard(id) => self.kept.retain(|(kept, _)| kept != id),
+            ConsumerEvent::Abandon(id) => self.out.retain(|(out, _)| out != id),
             ConsumerEvent::Finish => self.consumer.handle_finished(true),
-            _ => {}
+            ConsumerEvent::Failed(_) => self.used = None,
+            ConsumerEvent::Retrying { .. } => {}
         }
         self.events.push(event);
+    }
+
+    fn consume(&mut self, id: PullId) {
+        let at = self.kept.iter().position(|(kept, _)| *kept == id).unwrap();
+        let (_, piece) = self.kept.remove(at);
+        let outcome = match piece.is_intact() {
+            Some(false) => Err(Unusable::Damaged("damaged".into())),
+            _ => {
+                self.got.extend(piece.data.blobs()[0].iter());
+                Ok(())
+            }
+        };
+        self.consumer.handle_consumed(self.now, outcome);
     }
 
     fn failure(&self) -> Option<&str> {
@@ -163,26 +214,100 @@ impl Pair {
     }
 }
 
-/// Downloads ten pieces of ten bytes; which offsets were asked for, and how many seconds it took.
+/// Downloads four pieces of ten bytes, from a source that tells one state at a time as the reference does; which offsets
+/// were asked for, and how many seconds it took.
 #[track_caller]
 fn check(fates: &[Fate], pulls: &[u64], seconds: u64) {
-    for pipelining in [true, false] {
-        let config = ConsumerConfig { pipelining, ..ConsumerConfig::default() };
-        let mut pair = Pair::new(config, 40, 10, fates);
+    for pieces in [1, 2, 5] {
+        let terms = SourceConfig { largest_piece: 0, most_ahead: 0, ..SourceConfig::default() };
+        let config = ConsumerConfig { pieces, ..ConsumerConfig::default() };
+        let mut pair = Pair::with_source(terms, config, 40, 10, fates);
         pair.run();
-        assert_eq!(pair.got, (0..40).map(Pair::byte).collect::<Vec<_>>());
-        let asked: Vec<u64> = pair.pulls.iter().map(|offset| offset.unwrap_or(0)).collect();
-        // With pipelining, the piece behind a damaged one had been asked for already.
-        if pipelining && fates.contains(&Fate::Damages) {
-            assert!(asked.len() <= pulls.len() + 2, "{asked:?}");
+        check_complete(&pair, 40);
+        // What follows a damaged piece may have been asked for already.
+        if pieces > 1 && fates.contains(&Fate::Damages) {
+            assert!(pair.pulls.len() < pulls.len() + pieces, "{:?}", pair.pulls);
         } else {
-            assert_eq!(asked, pulls);
+            assert_eq!(pair.pulls, pulls);
         }
         assert_eq!(pair.now.saturating_since(NOW), Duration::from_secs(seconds));
-        assert_eq!(pair.outcome.as_ref().map(|outcome| outcome.verdict), Some(Verdict::Completed));
-        assert!(pair.consumer.is_over() && pair.kept.is_empty());
-        assert_eq!(pair.consumer.bytes(), 40);
     }
+}
+
+#[track_caller]
+fn check_complete(pair: &Pair, length: u64) {
+    assert_eq!(pair.got, (0..length).map(Pair::byte).collect::<Vec<_>>());
+    assert_eq!(pair.outcome.as_ref().map(|outcome| outcome.verdict), Some(Verdict::Completed));
+    assert!(pair.consumer.is_over() && pair.kept.is_empty() && pair.out.is_empty());
+    assert_eq!(pair.consumer.bytes(), length);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn pieces_that_are_asked_for_ahead_are_used_in_order_whatever_becomes_of_them(
+        fates in proptest::collection::vec(
+            prop_oneof![
+                4 => Just(Fate::Pass), 1 => Just(Fate::Repeats), 1 => Just(Fate::TimesOut), 1 => Just(Fate::Breaks),
+                1 => Just(Fate::Damages),
+            ],
+            0..40,
+        ),
+        pieces in 1_usize..7,
+        most_ahead in 0_usize..7,
+        length in 0_u64..300,
+        choices in any::<u64>(),
+    ) {
+        let terms = SourceConfig { largest_piece: 0, most_ahead, ..SourceConfig::default() };
+        let config = ConsumerConfig { pieces, retries: 40, ..ConsumerConfig::default() };
+        let mut pair = Pair::with_source(terms, config, length, 10, &fates);
+        pair.choices = choices;
+        pair.run();
+        check_complete(&pair, length);
+        // Again is asked for what was lost or damaged, and for what was on its way behind that.
+        let lost = fates.iter().filter(|fate| matches!(fate, Fate::TimesOut | Fate::Breaks)).count();
+        let damaged = fates.iter().filter(|fate| **fate == Fate::Damages).count();
+        let needed = usize::try_from(length.div_ceil(10)).unwrap() + 1;
+        prop_assert!(pair.pulls.len() <= needed + lost + damaged * pieces, "{:?}", pair.pulls);
+    }
+}
+
+#[test]
+fn as_many_are_asked_for_at_a_time_as_the_source_tells_of() {
+    let out = |most_ahead, pieces| {
+        let terms = SourceConfig { largest_piece: 0, most_ahead, ..SourceConfig::default() };
+        let mut pair = Pair::with_source(terms, ConsumerConfig { pieces, ..ConsumerConfig::default() }, 100, 10, &[]);
+        let mut out = Vec::new();
+        for _ in 0..3 {
+            while let Some(transmit) = pair.consumer.poll_transmit() {
+                pair.transmit(transmit);
+            }
+            out.push(pair.out.len());
+            if let Some((id, reply)) = pair.out.pop_front() {
+                pair.reply(id, reply);
+            }
+        }
+        out
+    };
+    assert_eq!(out(8, 4), [1, 3, 2], "one is being used, and its place is not free yet");
+    assert_eq!(out(1, 4), [1, 2, 2]);
+    assert_eq!(out(0, 4), [1, 1, 1]);
+    assert_eq!(out(8, 2), [1, 1, 0]);
+}
+
+#[test]
+fn a_source_that_contradicts_itself_is_given_up() {
+    let state = |offset: u64| Map::from([("received_bytes", offset)]);
+    let mut consumer = Consumer::new(NOW, "r".into(), ConsumerConfig::default());
+    let mut replied = |state: Map, ahead: Vec<Map>| {
+        let Some(Transmit::Pull { id, .. }) = consumer.poll_transmit() else { panic!() };
+        consumer.handle_reply(NOW, id, Arrived::Piece { state, ahead, bytes: 10, cancels: true });
+        core::iter::from_fn(|| consumer.poll_event()).last()
+    };
+    assert!(matches!(replied(state(10), vec![state(20)]), Some(ConsumerEvent::Consume(_))));
+    let failed = replied(state(21), vec![]);
+    assert_eq!(failed, Some(ConsumerEvent::Failed("the source contradicts what it said of the next pieces".into())));
 }
 
 #[test]
@@ -200,12 +325,8 @@ fn what_is_lost_is_asked_for_again_and_nothing_else() {
 
 #[test]
 fn a_source_that_stays_away_is_given_up_and_told() {
-    let mut pair = Pair::new(
-        ConsumerConfig::default(),
-        40,
-        10,
-        &[Fate::Pass, Fate::TimesOut, Fate::TimesOut, Fate::TimesOut, Fate::TimesOut],
-    );
+    let fates: Vec<Fate> = [Fate::Pass].into_iter().chain([Fate::TimesOut; 20]).collect();
+    let mut pair = Pair::new(ConsumerConfig::default(), 40, 10, &fates);
     pair.run();
     assert_eq!(pair.failure(), Some("the source does not answer"));
     assert_eq!(pair.outcome.as_ref().unwrap().verdict, Verdict::Failed, "the source knows from the cancel");
@@ -233,7 +354,8 @@ fn a_way_that_is_there_again_is_used_at_once() {
     let Some(Transmit::Pull { id: again, .. }) = consumer.poll_transmit() else { panic!() };
     assert_ne!(id, again);
     // The reply to the first request comes after all: it is dropped.
-    consumer.handle_reply(NOW, id, Arrived::Piece { state: Map::new(), bytes: 1, cancels: false });
+    let (state, ahead) = Default::default();
+    consumer.handle_reply(NOW, id, Arrived::Piece { state, ahead, bytes: 1, cancels: false });
     assert!(matches!(consumer.poll_event(), Some(ConsumerEvent::Retrying { attempt: 1, .. })));
     assert_eq!(consumer.poll_event(), Some(ConsumerEvent::Discard(id)));
     consumer.cancel("enough".into());
@@ -250,9 +372,8 @@ fn reply(arrays: &[(&str, usize)], digests: bool) -> (Vec<Bytes>, Vec<Blob>) {
         })
         .collect();
     let state = Map::from([("start", 0_u64), ("count", arrays.len() as u64)]);
-    let kind = DigestKind::Blake3;
-    let digests = digests.then(|| Digests { kind, sums: blobs.iter().map(|blob| digest_of(kind, blob)).collect() });
-    let piece = Piece { state, data: Content::Items(blobs.clone()), digests, cancels: true };
+    let digests = digests.then(|| blobs.iter().map(ContentDigest::of).collect());
+    let piece = Piece { state, ahead: vec![], data: Content::Items(blobs.clone()), digests, cancels: true };
     let encoded = Encoder::new().max_value_size(4096).unwrap().encode(&FromSource::Piece(piece).into_value()).unwrap();
     (encoded.into_segments(), blobs)
 }
@@ -262,7 +383,7 @@ fn large_archives_never_are_in_memory() {
     let (segments, blobs) = reply(&[("T0", 100), ("T1", 50_000), ("T2", 5_000), ("T3", 80_000)], true);
     let whole = Bytes::from(segments.concat());
     for every in [1, 9, 1000, 1 << 20] {
-        let mut rising = RisingReply::new(40_000, 20_000, Some(DigestKind::Blake3));
+        let mut rising = RisingReply::new(40_000, 20_000, true);
         let (mut items, mut archives, mut elements) = (Vec::new(), Vec::new(), 0);
         let mut rest = whole.clone();
         while !rest.is_empty() {
@@ -280,7 +401,7 @@ fn large_archives_never_are_in_memory() {
         assert_eq!(elements, 130_000);
         let body = fedcell_fobs::decode(&rising.finish().unwrap()).unwrap();
         let FromSource::Piece(piece) = FromSource::parse(body).unwrap() else { panic!() };
-        let digests = piece.digests.unwrap().sums;
+        let digests = piece.digests.unwrap();
         for (at, blob) in piece.data.blobs().iter().enumerate() {
             match archives.iter().find(|(datum, _)| blob.to_bytes() == datum.as_slice()) {
                 Some((_, digest)) => assert_eq!((*digest, at % 2), (digests[at], 1)),
@@ -294,9 +415,9 @@ fn large_archives_never_are_in_memory() {
 fn replies_that_want_too_much_memory_are_refused() {
     let (segments, _) = reply(&[("T0", 30_000)], false);
     let push = |rising: &mut RisingReply| segments.iter().try_for_each(|it| rising.push(it.clone(), &mut drop));
-    let mut rising = RisingReply::new(40_000, 20_000, None);
+    let mut rising = RisingReply::new(40_000, 20_000, false);
     assert!(matches!(push(&mut rising), Err(RisingError::TooLarge { limit: 20_000, .. })));
-    let mut rising = RisingReply::new(20_000, 20_000, None);
+    let mut rising = RisingReply::new(20_000, 20_000, false);
     push(&mut rising).unwrap();
     rising.push(Bytes::from_static(&[100]), &mut drop).unwrap();
     assert_eq!(rising.finish(), Err(RisingError::CutOff));

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use fedcell_auth::{ContentDigest, DigestKind};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::download::archive::Member;
-use fedcell_cell_proto::download::body::{Content, Digest, Digests, digest_of};
+use fedcell_cell_proto::download::body::Content;
+use fedcell_cell_proto::download::digest::{ContentDigest, Digest};
 use fedcell_cell_proto::download::source::{Offer as Parts, Plan};
 use fedcell_fobs::array::Array;
 use fedcell_fobs::{Blob, Map, Text, Value};
@@ -66,8 +66,7 @@ pub(crate) struct Item {
     member: Member,
     place: Place,
     sum: OnceLock<u32>,
-    sha256: OnceLock<Digest>,
-    blake3: OnceLock<Digest>,
+    digest: OnceLock<Digest>,
     /// Held by whoever makes the sums, so that they are made once.
     making: Mutex<()>,
 }
@@ -79,8 +78,8 @@ impl Item {
             Place::Disk(array) => array.layout(),
         };
         let member = Member::new(id.as_str(), layout);
-        let (sum, sha256, blake3, making) = Default::default();
-        Self { member, place, sum, sha256, blake3, making }
+        let (sum, digest, making) = Default::default();
+        Self { member, place, sum, digest, making }
     }
 
     /// Bytes of its archive.
@@ -101,16 +100,9 @@ impl Item {
         Ok(self.member.around(self.sum()?))
     }
 
-    const fn known(&self, kind: DigestKind) -> &OnceLock<Digest> {
-        match kind {
-            DigestKind::Blake3 => &self.blake3,
-            _ => &self.sha256,
-        }
-    }
-
     /// Whether its sums have been made.
-    fn is_prepared(&self, kind: Option<DigestKind>) -> bool {
-        self.sum.get().is_some() && kind.is_none_or(|kind| self.known(kind).get().is_some())
+    fn is_prepared(&self, digests: bool) -> bool {
+        if digests { self.digest.get().is_some() } else { self.sum.get().is_some() }
     }
 
     /// The sum that stands in the archive. Made once, whoever asks how often.
@@ -128,21 +120,20 @@ impl Item {
     }
 
     /// The digest of the archive. Made once, whoever asks how often.
-    pub(super) fn digest(&self, kind: DigestKind) -> io::Result<Digest> {
+    pub(super) fn digest(&self) -> io::Result<Digest> {
+        if let Some(digest) = self.digest.get() {
+            return Ok(*digest);
+        }
         let (head, tail) = self.around()?;
-        let known = self.known(kind);
-        if let Some(digest) = known.get() {
-            return Ok(*digest);
-        }
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(digest) = known.get() {
+        if let Some(digest) = self.digest.get() {
             return Ok(*digest);
         }
-        let mut digest = ContentDigest::new(kind);
+        let mut digest = ContentDigest::new();
         digest.update(&head);
         self.for_each(&mut |elements| digest.update(elements))?;
         digest.update(&tail);
-        Ok(*known.get_or_init(|| digest.finish()))
+        Ok(*self.digest.get_or_init(|| digest.finish()))
     }
 
     /// All elements in order, never more than a part of them in memory that was not there before.
@@ -188,7 +179,7 @@ pub(crate) enum Batch {
 }
 
 /// A part that was made, with its digests if they are wanted.
-pub(crate) type Part = (Content, Option<Digests>);
+pub(crate) type Part = (Content, Option<Vec<Digest>>);
 
 impl Batch {
     /// How it is cut.
@@ -205,13 +196,13 @@ impl Batch {
     }
 
     /// Some arrays. May take long.
-    pub(crate) fn items(self: Arc<Self>, first: usize, count: usize, digests: Option<DigestKind>) -> io::Result<Part> {
+    pub(crate) fn items(self: Arc<Self>, first: usize, count: usize, digests: bool) -> io::Result<Part> {
         let Self::Arrays(items) = self.as_ref() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let mut archives = Vec::with_capacity(count);
-        let mut sums = digests.map(|kind| Digests { kind, sums: Vec::with_capacity(count) });
+        let mut sums = digests.then(|| Vec::with_capacity(count));
         for item in items.iter().skip(first).take(count) {
-            if let Some(Digests { kind, sums }) = &mut sums {
-                sums.push(item.digest(*kind)?);
+            if let Some(sums) = &mut sums {
+                sums.push(item.digest()?);
             }
             archives.push(item.archive()?);
         }
@@ -220,18 +211,19 @@ impl Batch {
 
     /// Makes the sums of arrays that follow, as many as have these bytes together: they will be asked for next. May take
     /// long.
-    pub(super) fn prepare(&self, from: usize, bytes: u64, digests: Option<DigestKind>) -> io::Result<()> {
+    pub(super) fn prepare(&self, from: usize, bytes: u64, digests: bool) -> io::Result<()> {
         for item in self.following(from, bytes) {
-            match digests {
-                Some(kind) => drop(item.digest(kind)?),
-                None => drop(item.sum()?),
+            if digests {
+                item.digest()?;
+            } else {
+                item.sum()?;
             }
         }
         Ok(())
     }
 
     /// Whether there are arrays that follow, and their sums have not been made.
-    pub(super) fn is_worth_preparing(&self, from: usize, bytes: u64, digests: Option<DigestKind>) -> bool {
+    pub(super) fn is_worth_preparing(&self, from: usize, bytes: u64, digests: bool) -> bool {
         self.following(from, bytes).any(|item| !item.is_prepared(digests))
     }
 
@@ -255,7 +247,7 @@ impl Batch {
     }
 
     /// A part of a long byte string. May take long.
-    pub(crate) fn bytes(self: Arc<Self>, offset: u64, length: u64, digests: Option<DigestKind>) -> io::Result<Part> {
+    pub(crate) fn bytes(self: Arc<Self>, offset: u64, length: u64, digests: bool) -> io::Result<Part> {
         let number = |number: u64| usize::try_from(number).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
         let blob = match self.as_ref() {
             Self::Bytes(blob) => {
@@ -273,14 +265,14 @@ impl Batch {
             }
             Self::Arrays(_) | Self::Other(_) => return Err(io::ErrorKind::InvalidInput.into()),
         };
-        let sums = digests.map(|kind| Digests { kind, sums: vec![digest_of(kind, &blob)] });
+        let sums = digests.then(|| vec![ContentDigest::of(&blob)]);
         Ok((Content::Bytes(blob), sums))
     }
 
     /// Whether making a part is a matter of memory only and of no time.
-    pub(crate) fn is_quick(&self, plan: &Plan, digests: Option<DigestKind>) -> bool {
+    pub(crate) fn is_quick(&self, plan: &Plan, digests: bool) -> bool {
         match (self, plan) {
-            (Self::Bytes(_), _) => digests.is_none(),
+            (Self::Bytes(_), _) => !digests,
             (Self::Arrays(items), Plan::Items { first, count, .. }) => {
                 let mut items = items.iter().skip(*first).take(*count);
                 items.all(|item| item.on_disk().is_none() && item.is_prepared(digests))

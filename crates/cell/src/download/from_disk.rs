@@ -6,8 +6,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use fedcell_auth::DigestKind;
-use fedcell_cell_proto::download::body::{Content, Digests, FromSource, Piece};
+use fedcell_cell_proto::download::body::{Content, FromSource, Piece};
 use fedcell_cell_proto::download::source::Production;
 use fedcell_cell_proto::frame::Payload;
 use fedcell_cell_proto::request::{Body, Reply};
@@ -20,8 +19,6 @@ use super::spill::SpilledArray;
 use crate::handler::HandlerError;
 use crate::stream::StreamWriter;
 
-static ZEROS: [u8; DISK_PART] = [0; DISK_PART];
-
 /// What is sent before the elements, and what behind.
 pub(super) struct Around {
     head: Vec<Bytes>,
@@ -29,17 +26,15 @@ pub(super) struct Around {
 }
 
 /// Makes what is around the elements of an array. Reads the array once or twice, if its sums are not known yet.
-pub(super) fn around(item: &Item, state: Map, digests: Option<DigestKind>) -> io::Result<Around> {
-    let digests = match digests {
-        Some(kind) => Some(Digests { kind, sums: vec![item.digest(kind)?] }),
-        None => None,
-    };
+pub(super) fn around(item: &Item, state: Map, ahead: Vec<Map>, digests: bool) -> io::Result<Around> {
+    let digests = if digests { Some(vec![item.digest()?]) } else { None };
     let (archive_head, tail) = item.around()?;
     let length = usize::try_from(item.archive_len()).map_err(io::Error::other)?;
-    let mut zeros = vec![Bytes::from_static(&ZEROS); length / DISK_PART];
-    zeros.push(Bytes::from_static(&ZEROS).slice(..length % DISK_PART));
+    let part = Bytes::from(vec![0; DISK_PART]);
+    let mut zeros = vec![part.clone(); length / DISK_PART];
+    zeros.push(part.slice(..length % DISK_PART));
     let data = Content::Items(vec![Blob::from_segments(zeros)]);
-    let body = FromSource::Piece(Piece { state, data, digests, cancels: true }).into_value();
+    let body = FromSource::Piece(Piece { state, ahead, data, digests, cancels: true }).into_value();
     let encoded = encode(&body).map_err(io::Error::other)?;
     let mut left = encoded.len() - length;
     let mut head = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Offer (arrays, bytes, a file, a producer)       Fetch (arrays to memory or to a spill file, bytes, a file)
-//!        │ content, dropped when settled                 │ pieces, at most two at a time per object
+//!        │ content, dropped when settled                 │ pieces, a few at a time per object
 //!        ▼                                               ▼
 //!   proto::download::source::Source  ◄── requests ── proto::download::consumer::Consumer
 //! ```

@@ -1,8 +1,8 @@
 //! One piece that has arrived, part of it perhaps on disk, and whether it is what was sent.
 
-use fedcell_auth::DigestKind;
-use fedcell_cell_proto::download::body::{self, Content, Digest, digest_of};
+use fedcell_cell_proto::download::body::{self, Content};
 use fedcell_cell_proto::download::consumer::Unusable;
+use fedcell_cell_proto::download::digest::{ContentDigest, Digest};
 use fedcell_fobs::{Blob, Map, Text};
 
 use super::spill::SpilledArray;
@@ -14,7 +14,7 @@ pub(super) struct OnDisk {
     pub(super) datum: [u8; 16],
     pub(super) item: Text,
     pub(super) array: SpilledArray,
-    pub(super) digest: Option<(DigestKind, Digest)>,
+    pub(super) digest: Option<Digest>,
     pub(super) length: u64,
 }
 
@@ -57,11 +57,11 @@ impl Piece {
         let Some(digests) = &self.inner.digests else { return Ok(false) };
         let blobs = self.inner.data.blobs();
         let is_same = |(blob, digest): (&Blob, &Digest)| match self.stand_in(blob) {
-            // Of a source that makes slower digests only, what is on disk has been compared with the archive's own sum.
-            Some(on_disk) => on_disk.digest.is_none_or(|(kind, sum)| kind != digests.kind || sum == *digest),
-            None => digest_of(digests.kind, blob) == *digest,
+            // Not digested, it has been compared with the archive's own sum.
+            Some(on_disk) => on_disk.digest.is_none_or(|found| found == *digest),
+            None => ContentDigest::of(blob) == *digest,
         };
-        if blobs.len() == digests.sums.len() && blobs.iter().zip(&digests.sums).all(is_same) {
+        if blobs.len() == digests.len() && blobs.iter().zip(digests).all(is_same) {
             Ok(true)
         } else {
             Err(Unusable::Damaged("a piece is not what its digest says".into()))

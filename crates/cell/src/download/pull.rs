@@ -2,10 +2,10 @@
 
 use core::future::Future;
 use core::pin::Pin;
+use core::task::Poll;
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use fedcell_auth::DigestKind;
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::download::body::{End, FromReceiver, FromSource};
 use fedcell_cell_proto::download::consumer::{
@@ -120,7 +120,7 @@ pub(super) async fn run<S: Sink>(
     let disk = sink.disk();
     let mut sink = Some(sink);
     let mut kept: HashMap<PullId, Box<Piece>> = HashMap::new();
-    let mut asked: Option<(PullId, Asked)> = None;
+    let mut asked: Vec<(PullId, Asked)> = Vec::new();
     let mut used: Option<Used<S>> = None;
     let mut failure = None;
     loop {
@@ -138,7 +138,7 @@ pub(super) async fn run<S: Sink>(
                         Some(disk) => Box::pin(ask_to_disk(draft, disk, config.digests)),
                         None => Box::pin(ask(draft)),
                     };
-                    asked = Some((id, future));
+                    asked.push((id, future));
                 }
                 Transmit::Tell(body) => it.tell(body),
                 _ => {}
@@ -164,7 +164,7 @@ pub(super) async fn run<S: Sink>(
                     progress(Progress { source, ref_id, bytes, pieces });
                 }
                 ConsumerEvent::Discard(id) => drop(kept.remove(&id)),
-                ConsumerEvent::Abandon(_) => asked = None,
+                ConsumerEvent::Abandon(id) => asked.retain(|(other, _)| *other != id),
                 ConsumerEvent::Finish => {
                     let outcome = finish(&mut sink).await;
                     it.consumer.handle_finished(outcome.is_ok());
@@ -189,14 +189,13 @@ pub(super) async fn run<S: Sink>(
         }
         let due = it.consumer.poll_timeout().map(|due| shared.instant(due));
         tokio::select! {
-            (id, reply) = async { match &mut asked { Some((id, future)) => (*id, future.await), None => core::future::pending().await } } => {
-                asked = None;
+            (id, reply) = first(&mut asked) => {
                 let now = shared.now();
                 match reply {
                     Ok(Reply::End(end)) => it.consumer.handle_reply(now, id, Arrived::End(end)),
                     Ok(Reply::Piece(piece)) => {
-                        let (state, cancels) = (piece.inner.state.clone(), piece.inner.cancels);
-                        let arrived = Arrived::Piece { state, bytes: piece.len(), cancels };
+                        let (state, ahead) = (piece.inner.state.clone(), piece.inner.ahead.clone());
+                        let arrived = Arrived::Piece { state, ahead, bytes: piece.len(), cancels: piece.inner.cancels };
                         kept.insert(id, piece);
                         it.consumer.handle_reply(now, id, arrived);
                     }
@@ -230,6 +229,19 @@ pub(super) async fn run<S: Sink>(
         (Some(failure), _) => Err(failure),
         (None, None) => Err(FetchError::Cancelled),
     }
+}
+
+/// The first reply that is complete. Waits for ever if nothing has been asked for.
+async fn first(asked: &mut Vec<(PullId, Asked)>) -> (PullId, Result<Reply, Lost>) {
+    core::future::poll_fn(|context| {
+        for at in 0..asked.len() {
+            if let Poll::Ready(reply) = asked[at].1.as_mut().poll(context) {
+                return Poll::Ready((asked.swap_remove(at).0, reply));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Lets the sink complete what it has, on a thread that may block.
@@ -284,7 +296,7 @@ async fn ask(draft: RequestDraft) -> Result<Reply, Lost> {
 }
 
 /// Asks for a piece and lets large archives go to disk while they arrive.
-async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: Option<DigestKind>) -> Result<Reply, Lost> {
+async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: bool) -> Result<Reply, Lost> {
     let mut reader = draft.receive().await.map_err(|error| lost(&error))?;
     if let Some(lost) = refused(reader.return_code()) {
         return Err(lost);
@@ -309,7 +321,7 @@ async fn ask_to_disk(draft: RequestDraft, disk: Disk, digests: Option<DigestKind
 }
 
 /// Takes chunks until there are no more.
-fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: Option<DigestKind>) -> Result<Reply, Lost> {
+fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: bool) -> Result<Reply, Lost> {
     use fedcell_cell_proto::download::archive::Part;
     use fedcell_cell_proto::download::rising::{Risen, RisingReply};
     let mut rising = RisingReply::new(disk.above, disk.above.max(COLLECTED) + COLLECTED, digests);
@@ -331,7 +343,6 @@ fn write(mut chunks: mpsc::Receiver<Bytes>, disk: &Disk, digests: Option<DigestK
             }
             Risen::Archive { datum, digest, length } => {
                 let taken = current.take();
-                let digest = digests.zip(digest);
                 on_disk.extend(taken.map(|(item, array)| super::pieces::OnDisk { datum, item, array, digest, length }));
             }
             _ => {}

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fedcell_auth::DigestKind;
 use fedcell_cell_proto::download::body::{FromReceiver, FromSource, Piece, Pull};
 use fedcell_cell_proto::download::failure::SourceFailure;
 use fedcell_cell_proto::download::source::{Plan, Production, PullAnswer};
@@ -73,8 +72,7 @@ async fn pulled(downloads: &Downloads, request: &Request, pull: Pull) -> Result<
                 && let Some(head) = request.reply_to().of_stream()
                 && batch.large_on_disk(*first, *count).is_some()
             {
-                let (first, state) = (*first, state.clone());
-                return from_disk(downloads, head, batch, &production, first, state, pull.digests).await;
+                return from_disk(downloads, head, batch, &production, *first, state, pull.digests).await;
             }
             produce(downloads, batch, production, pull.digests).await
         }
@@ -89,13 +87,14 @@ async fn from_disk(
     batch: Arc<Batch>,
     production: &Production,
     at: usize,
-    state: Map,
-    digests: Option<DigestKind>,
+    state: &Map,
+    digests: bool,
 ) -> Result<Answer, HandlerError> {
+    let (state, ahead) = (state.clone(), production.ahead.clone());
     let made = tokio::task::spawn_blocking(move || {
         let item = batch.large_on_disk(at, 1)?;
         let elements = item.on_disk()?.clone();
-        Some(from_disk::around(item, state, digests).map(|around| (around, elements)))
+        Some(from_disk::around(item, state, ahead, digests).map(|around| (around, elements)))
     });
     let (around, elements) = made.await?.ok_or_else(|| HandlerError::invalid_request(""))??;
     // The stream is the reply: whatever becomes of it, there is no other.
@@ -110,7 +109,7 @@ async fn produce(
     downloads: &Downloads,
     batch: Arc<Batch>,
     production: Production,
-    digests: Option<DigestKind>,
+    digests: bool,
 ) -> Result<Answer, HandlerError> {
     let shared = downloads.shared();
     let is_quick = batch.is_quick(&production.plan, digests);
@@ -133,7 +132,8 @@ async fn produce(
             match made.await {
                 Ok(Ok(Produced::Piece { data, state })) => {
                     // A list of byte strings and a byte string have digests; what else an application sends has none.
-                    let body = FromSource::Piece(Piece { state, data: content(data), digests: None, cancels: true });
+                    let (data, ahead) = (content(data), Vec::new());
+                    let body = FromSource::Piece(Piece { state, ahead, data, digests: None, cancels: true });
                     shared.drive(|source, now| source.handle_produced(now, &production, 0));
                     return reply(body);
                 }
@@ -153,11 +153,11 @@ async fn produce(
     };
     let bytes = data.len() as u64;
     shared.drive(|source, now| source.handle_produced(now, &production, bytes));
-    reply(FromSource::Piece(Piece { state, data, digests, cancels: true }))
+    reply(FromSource::Piece(Piece { state, ahead: production.ahead, data, digests, cancels: true }))
 }
 
 /// Makes the sums of what will be asked for next while this piece is on its way.
-fn prepare(batch: Arc<Batch>, from: usize, bytes: u64, digests: Option<DigestKind>) {
+fn prepare(batch: Arc<Batch>, from: usize, bytes: u64, digests: bool) {
     if batch.is_worth_preparing(from, bytes, digests) {
         drop(tokio::task::spawn_blocking(move || {
             if let Err(error) = batch.prepare(from, bytes, digests) {

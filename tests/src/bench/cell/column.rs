@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::kit::Kits;
 use super::process::Config;
+use crate::bench::is_wanted;
 use crate::{ports, reference};
 
 /// Longest that a peer may take for one command; a benchmark ends, however slow a column is.
@@ -31,6 +32,11 @@ pub enum Column {
 impl Column {
     /// In the order of the table.
     pub const ALL: [Self; 3] = [Self::Ours, Self::Reference, Self::Bare];
+
+    /// Those that are to run, each at its place: all, unless `FEDCELL_BENCH_COLUMNS` names some.
+    pub fn wanted() -> [Option<Self>; 3] {
+        Self::ALL.map(|column| Some(column).filter(|column| is_wanted("FEDCELL_BENCH_COLUMNS", column.name())))
+    }
 
     /// Its heading.
     pub const fn name(self) -> &'static str {

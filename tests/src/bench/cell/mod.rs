@@ -32,7 +32,7 @@ pub use process::main as peer;
 ///
 /// If a process of one of the columns cannot be started or fails; never because one is slow.
 pub fn run(options: Options) -> super::Outcome {
-    let columns: Vec<Option<Column>> = Column::ALL.iter().map(|column| Some(*column).filter(wanted)).collect();
+    let columns = Column::wanted();
     let mut report = Report::new("cell", &Column::ALL.map(Column::name), options);
     let subject = columns.iter().flatten().next().copied().unwrap_or(Column::Reference);
     let overhead = tap::overhead(subject)?;
@@ -67,9 +67,4 @@ pub fn run(options: Options) -> super::Outcome {
     };
     weight::measure(&mut report, &columns, &kits, numbers, if options.quick { 1 } else { 3 })?;
     report.finish()
-}
-
-/// Whether a column is to run: all, unless `FEDCELL_BENCH_COLUMNS` names some.
-fn wanted(column: &Column) -> bool {
-    std::env::var("FEDCELL_BENCH_COLUMNS").map_or(true, |names| names.split(',').any(|name| name == column.name()))
 }

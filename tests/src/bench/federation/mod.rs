@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::awake::Awake;
 use super::cell::speed::mebibytes;
 use super::figures::{Aim, Measure, Report, Summary};
-use super::{memory, processor};
+use super::{memory, processor, wants_rows};
 use crate::Options;
 use crate::interop::cell::process::{CLIENT_ARGUMENT, Kind, Maker, Process};
 use crowd::{Crowd, Outstanding, site_name};
@@ -74,8 +74,6 @@ pub fn run(options: Options) -> super::Outcome {
     } else {
         Effort { repetitions: 2, sites: 1000, sequence: 30, seconds: 1.0 }
     };
-    let rows = std::env::var("FEDCELL_BENCH_ROWS").unwrap_or_default();
-    let wants = |half: &str| rows.is_empty() || rows == half;
     let mut report = Report::new("federation", &["ours", "reference"], options);
     let scene = Scene::provision(effort.sites)?;
     let mut figures = [Figures::default(), Figures::default()];
@@ -83,7 +81,7 @@ pub fn run(options: Options) -> super::Outcome {
     if let Err(error) = &awake {
         report.note(format!("cores may sleep in all rows, they cannot be kept from it here: {error}"));
     }
-    let repetitions = if wants("members") { effort.repetitions } else { 0 };
+    let repetitions = if wants_rows("members") { effort.repetitions } else { 0 };
     for repetition in 0..repetitions {
         for turn in 0..MAKERS.len() {
             let at = (turn + repetition) % MAKERS.len();
@@ -91,10 +89,10 @@ pub fn run(options: Options) -> super::Outcome {
             figures[at].take(&scene, maker, effort).with_context(|| format!("server {}", maker.letter()))?;
         }
     }
-    if wants("members") {
+    if wants_rows("members") {
         tell(&mut report, &figures, effort);
     }
-    if wants("rounds") {
+    if wants_rows("rounds") {
         rounds::measure(&mut report, &scene, options.quick)?;
     }
     report.finish()

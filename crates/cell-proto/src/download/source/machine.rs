@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use fedcell_auth::UnixTime;
-use fedcell_fobs::Text;
+use fedcell_fobs::{Map, Text};
 use fedcell_protocol_defs::download::{ConfirmStatus, Defaults};
 
 use super::{Cause, ObjectOutcome, Offer, Outcome, Plan, Receivers};
@@ -27,6 +27,8 @@ pub struct SourceConfig {
     pub receivers: usize,
     /// Most bytes of a piece that a receiver may ask for, if it likes larger ones than the offer has. Default 8 MiB.
     pub largest_piece: u64,
+    /// States that a receiver is told beyond that of the next piece, if it wants to ask ahead. Default 8.
+    pub most_ahead: usize,
 }
 
 impl Default for SourceConfig {
@@ -38,6 +40,7 @@ impl Default for SourceConfig {
             finished: 65_536,
             receivers: 4096,
             largest_piece: 8 << 20,
+            most_ahead: 8,
         }
     }
 }
@@ -115,6 +118,8 @@ pub struct Production {
     pub receiver: FqcnBuf,
     /// Which part.
     pub plan: Plan,
+    /// States to be told beside that of the plan.
+    pub ahead: Vec<Map>,
     confirms: bool,
 }
 
@@ -266,7 +271,8 @@ impl Source {
             Plan::Broken => return PullAnswer::Broken,
             plan => {
                 let (transaction, ref_id) = (id, pull.ref_id.clone());
-                return PullAnswer::Produce(Production { transaction, ref_id, receiver, plan, confirms });
+                let ahead = object.offer.ahead(&plan, wanted, pull.ahead.min(self.config.most_ahead));
+                return PullAnswer::Produce(Production { transaction, ref_id, receiver, plan, ahead, confirms });
             }
         };
         PullAnswer::End(self.serve_end(now, (id, at), receiver, is_complete, confirms, nonce))

@@ -48,6 +48,17 @@ impl Offer {
             Self::Other => Plan::Ask { state: state.cloned() },
         }
     }
+
+    /// The states behind that of a plan, at most `most`: with each of them there is a piece to be asked for.
+    #[must_use]
+    pub fn ahead(&self, plan: &Plan, wanted: u64, most: usize) -> Vec<Map> {
+        let after = |state: &Map| self.plan(Some(state), wanted).state().cloned();
+        let states = core::iter::successors(plan.state().cloned(), after);
+        let mut states: Vec<Map> = states.skip(1).take(most.saturating_add(1)).collect();
+        // Of the last it is not known whether a piece follows.
+        states.pop();
+        states
+    }
 }
 
 /// What is to be sent.
@@ -83,6 +94,17 @@ pub enum Plan {
     Failed,
     /// Nothing: the state has values of the wrong kind. Answered as an exception.
     Broken,
+}
+
+impl Plan {
+    /// The state that goes with a part; none if it is the application that makes it up, or if nothing is to be sent.
+    #[must_use]
+    pub const fn state(&self) -> Option<&Map> {
+        match self {
+            Self::Items { state, .. } | Self::Bytes { state, .. } => Some(state),
+            _ => None,
+        }
+    }
 }
 
 fn items(lengths: &[u64], piece: u64, state: Option<&Map>) -> Plan {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::*;
 use crate::address::FqcnBuf;
-use crate::download::body::{Confirm, End, FromReceiver, FromSource, Pull};
+use crate::download::body::{Confirm, Content, End, FromReceiver, FromSource, Piece, Pull};
 
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 
@@ -22,7 +22,7 @@ fn cell(name: &str) -> FqcnBuf {
 
 fn pull(ref_id: &str, state: Option<(u64, u64)>) -> Pull {
     let state = state.map(|(start, count)| Map::from([("start", start), ("count", count)]));
-    Pull { ref_id: ref_id.into(), state, confirms: true, digests: None, piece: None }
+    Pull { ref_id: ref_id.into(), state, confirms: true, digests: false, piece: None, ahead: 0 }
 }
 
 /// A value of the payload codec for a JSON value of the vectors.
@@ -87,11 +87,9 @@ fn answer(source: &mut Source, origin: &str, body: Value, nonce: [u8; 16]) -> (&
             PullAnswer::Produce(production) => {
                 let Plan::Items { count, state, .. } = production.plan.clone() else { panic!("{production:?}") };
                 source.handle_produced(NOW, &production, 274);
-                let data = crate::download::body::Content::Items(vec![vec![0; 274].into(); count]);
-                (
-                    "ok",
-                    Some(FromSource::Piece(crate::download::body::Piece { state, data, digests: None, cancels: true })),
-                )
+                let data = Content::Items(vec![vec![0; 274].into(); count]);
+                let piece = Piece { state, ahead: production.ahead, data, digests: None, cancels: true };
+                ("ok", Some(FromSource::Piece(piece)))
             }
         },
     }
