@@ -1,16 +1,18 @@
 //! The reference's payload codec behind a pipe: `tests/reference/fobs_driver.py`, one answer to each request.
 
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::killed::Killed;
 use crate::reference;
 
 /// A running driver; ends with this value.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    child: Child,
+    /// Ends when its input does; it is not waited for beyond that.
+    _child: Killed,
     requests: BufWriter<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
@@ -24,7 +26,7 @@ impl Driver {
             .context("the reference's interpreter cannot be started: run `cargo xtask reference`")?;
         let requests = BufWriter::new(child.stdin.take().context("the driver has no input")?);
         let answers = BufReader::new(child.stdout.take().context("the driver has no output")?);
-        Ok(Self { child, requests, answers })
+        Ok(Self { _child: Killed(child), requests, answers })
     }
 
     /// Asks, and returns the answer; an error of the reference is an error.
@@ -65,12 +67,4 @@ pub(crate) fn split<const N: usize>(mut answer: &[u8]) -> anyhow::Result<[Vec<u8
         answer = rest;
     }
     parts.try_into().map_err(|parts: Vec<_>| anyhow::anyhow!("the driver's answer has {} parts, not {N}", parts.len()))
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // The driver ends when its input does; it is not waited for beyond that.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -8,6 +8,7 @@ pub mod faults;
 mod fobs_driver;
 pub mod fuzz;
 pub mod interop;
+mod killed;
 mod line_driver;
 mod ports;
 mod proxy;

@@ -1,17 +1,19 @@
 //! A script of the reference that answers questions: JSON lines on its standard input and output.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use crate::killed::Killed;
 use crate::reference;
 
 /// A running script; ends with this value.
 #[derive(Debug)]
 pub(crate) struct LineDriver {
-    child: Child,
+    /// End of input ends it; this is for the case that it hangs.
+    _child: Killed,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
@@ -26,7 +28,7 @@ impl LineDriver {
             .context("the reference's interpreter does not start")?;
         let input = child.stdin.take().context("no standard input")?;
         let output = BufReader::new(child.stdout.take().context("no standard output")?);
-        Ok(Self { child, input, output })
+        Ok(Self { _child: Killed(child), input, output })
     }
 
     /// Asks, and returns the answer.
@@ -35,13 +37,5 @@ impl LineDriver {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         serde_json::from_str(&line).with_context(|| format!("the reference said {line:?}"))
-    }
-}
-
-impl Drop for LineDriver {
-    fn drop(&mut self) {
-        // End of input ends it; this is for the case that it hangs.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

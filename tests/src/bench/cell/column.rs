@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::kit::Kits;
 use super::process::Config;
 use crate::bench::is_wanted;
+use crate::killed::Killed;
 use crate::{ports, reference};
 
 /// Longest that a peer may take for one command; a benchmark ends, however slow a column is.
@@ -60,7 +61,7 @@ pub struct Overhead {
 /// One process of one column.
 #[derive(Debug)]
 pub struct Peer {
-    child: Child,
+    child: Killed,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
     /// Where it listens, if it does.
@@ -118,7 +119,7 @@ impl Peer {
             }
         });
         let input = child.stdin.take();
-        Ok(Self { child, input, lines, url: String::new(), started_in: Duration::ZERO })
+        Ok(Self { child: Killed(child), input, lines, url: String::new(), started_in: Duration::ZERO })
     }
 
     /// Waits until the process says that it is ready.
@@ -160,14 +161,6 @@ impl Peer {
             bail!("the peer failed: {}", event["error"].as_str().unwrap_or_default());
         }
         Ok(event)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.input = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -12,12 +12,14 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use crate::killed::Killed;
+
 /// How long a process may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(20);
 
-/// A process; it is killed with this value.
+/// A process.
 pub(super) struct Process {
-    child: Child,
+    child: Killed,
     /// It ends when this is closed.
     input: Option<ChildStdin>,
     lines: Arc<Mutex<Vec<Value>>>,
@@ -48,7 +50,7 @@ impl Process {
             })
         };
         let input = child.stdin.take();
-        Ok(Self { child, input, lines, reading: Some(reading) })
+        Ok(Self { child: Killed(child), input, lines, reading: Some(reading) })
     }
 
     /// What it has said so far.
@@ -93,13 +95,5 @@ impl Process {
             // It ends with the output.
             drop(reading.join());
         }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended; nobody is left who could do more.
-        _ = self.child.kill();
-        _ = self.child.wait();
     }
 }

@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::killed::Killed;
 
 /// How long a participant may take to say what is expected of it. A Python one takes seconds to start.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -15,19 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between looks at a log.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A participant; it is killed with this value.
+/// A participant.
 pub(crate) struct Participant {
     name: &'static str,
-    child: Child,
+    child: Killed,
     log: PathBuf,
-}
-
-impl Drop for Participant {
-    fn drop(&mut self) {
-        // It may have ended; nobody is left who could do more.
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
 }
 
 impl Participant {
@@ -38,7 +32,7 @@ impl Participant {
         let errors = output.try_clone()?;
         command.stdin(Stdio::piped()).stdout(output).stderr(errors);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, child, log })
+        Ok(Self { name, child: Killed(child), log })
     }
 
     /// The id of its process.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,6 +15,7 @@ use super::super::network::{CHANNEL, START_LIMIT, topic};
 use super::{LoneRow, inspect};
 use crate::binary;
 use crate::interop::cell::process::{Maker, Process};
+use crate::killed::Killed;
 
 /// Until a program that was told to stop is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -302,9 +303,9 @@ fn fedcell<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Ra
     })
 }
 
-/// A running `fedcell cell`, killed when it is dropped.
+/// A running `fedcell cell`.
 struct Program {
-    child: Child,
+    child: Killed,
     input: Option<ChildStdin>,
     ready: Value,
 }
@@ -322,7 +323,7 @@ impl Program {
         let input = child.stdin.take();
         let mut line = String::new();
         let output = child.stdout.take().context("no pipe")?;
-        let mut program = Self { child, input, ready: Value::Null };
+        let mut program = Self { child: Killed(child), input, ready: Value::Null };
         // Its other end is closed when the program fails, so this ends.
         BufReader::new(output).read_line(&mut line)?;
         program.ready = serde_json::from_str(&line).with_context(|| format!("fedcell cell printed {line:?}"))?;
@@ -354,13 +355,5 @@ impl Program {
         };
         ensure!(status.success(), "fedcell cell ended with {status}");
         Ok(())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
