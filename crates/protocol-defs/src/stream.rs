@@ -144,7 +144,7 @@ wire_table! {
     CANCELLED = "StreamCancelled", from "nvflare.fuel.f3.streaming.stream_types:StreamCancelled.__name__";
     /// The server does not know the credential of the stream: its sender has to register again. Not in the reference,
     /// whose servers say nothing, and whose senders take it for a [`STREAM_ERROR`](Self::STREAM_ERROR).
-    UNAUTHENTICATED = "Unauthenticated";
+    UNAUTHENTICATED = "Unauthenticated", extension;
 }
 
 wire_table! {
