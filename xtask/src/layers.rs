@@ -94,6 +94,7 @@ const LAYERS: &[Layer] = &[
             "clap",
             "clap_complete",
             "clap_mangen",
+            "httparse",
             "indicatif",
             "tokio",
             "tokio-util",

@@ -39,11 +39,11 @@ pub enum ConnectorUse {
 }
 
 impl ConnectorUse {
-    /// Which cell it dials, in the cell `me`.
-    pub(crate) fn dials(&self, me: Fqcn<'_>) -> Option<FqcnBuf> {
+    /// Which cell it dials; `parent` is who is at the parent's URL.
+    pub(crate) fn dials(&self, parent: Option<&FqcnBuf>) -> Option<FqcnBuf> {
         match self {
             Self::RootConnector => Some(FqcnBuf::server()),
-            Self::ParentConnector => me.parent().map(Fqcn::to_owned),
+            Self::ParentConnector => parent.cloned(),
             Self::AdhocConnector(peer) => Some(peer.clone()),
             Self::ExternalListener | Self::InternalListener => None,
         }
@@ -60,6 +60,15 @@ pub enum PeerNameCheck {
     Enforced,
     /// Anybody may answer, as with the reference, which is just never ready then.
     DangerOff,
+}
+
+/// Who answers a dial.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    /// Whether that is looked at.
+    pub(crate) check: PeerNameCheck,
+    /// Who is at the parent's URL: the parent, unless this cell is a guest of another.
+    pub(crate) parent: Option<FqcnBuf>,
 }
 
 /// A listener or connector of a running cell.
@@ -109,7 +118,7 @@ pub(crate) struct Backbone {
     pub(crate) memory: MemoryNetwork,
     pub(crate) identities: IdentityPolicy,
     pub(crate) adhoc: AdhocPolicy,
-    pub(crate) peer_names: PeerNameCheck,
+    pub(crate) dialled: Dialled,
     /// Settings of other parts of the cell, for those who ask over the network.
     pub(crate) shown: ShownSettings,
     connectors: Mutex<Vec<Connector>>,
@@ -122,10 +131,10 @@ impl Backbone {
         memory: MemoryNetwork,
         identities: IdentityPolicy,
         adhoc: AdhocPolicy,
-        peer_names: PeerNameCheck,
+        dialled: Dialled,
         shown: ShownSettings,
     ) -> Self {
-        Self { security, credentials, memory, identities, adhoc, peer_names, shown, connectors: Mutex::default() }
+        Self { security, credentials, memory, identities, adhoc, dialled, shown, connectors: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connector>> {
@@ -148,7 +157,7 @@ impl Backbone {
             }
         }
         if has_parent {
-            endpoint.address().parent().is_some_and(|parent| endpoint.is_connected(parent))
+            self.dialled.parent.as_ref().is_some_and(|parent| endpoint.is_connected(parent.as_fqcn()))
         } else if has_root {
             endpoint.is_connected(Fqcn::SERVER)
         } else {
@@ -271,7 +280,7 @@ impl Backbone {
         transport: TransportKind,
         security: SecurityMode,
     ) -> Result<(), StartError> {
-        let expected = planned.purpose.dials(endpoint.address());
+        let expected = planned.purpose.dials(self.dialled.parent.as_ref());
         let tls = match &self.credentials {
             Some(credentials) => TlsClient::load(credentials, security)?,
             None => None,
@@ -288,7 +297,7 @@ impl Backbone {
             security,
             tls,
             expected_identity,
-            expected_peer: self.expected_peer(&planned.purpose, endpoint.address()),
+            expected_peer: self.expected_peer(&planned.purpose),
             memory: self.memory.clone(),
             timeout: endpoint.limits().dial,
             redial: (endpoint.limits().redial_first, endpoint.limits().redial_longest),
@@ -314,11 +323,11 @@ impl Backbone {
     }
 
     /// Whose name may come back on a connection for that purpose.
-    fn expected_peer(&self, purpose: &ConnectorUse, me: Fqcn<'_>) -> Option<ExpectedPeer> {
+    fn expected_peer(&self, purpose: &ConnectorUse) -> Option<ExpectedPeer> {
         match purpose {
-            _ if self.peer_names == PeerNameCheck::DangerOff => None,
+            _ if self.dialled.check == PeerNameCheck::DangerOff => None,
             ConnectorUse::RootConnector => Some(ExpectedPeer::OnServer),
-            ConnectorUse::ParentConnector => me.parent().map(|parent| ExpectedPeer::Cell(parent.to_owned())),
+            ConnectorUse::ParentConnector => self.dialled.parent.clone().map(ExpectedPeer::Cell),
             ConnectorUse::AdhocConnector(peer) => Some(ExpectedPeer::Cell(peer.clone())),
             ConnectorUse::ExternalListener | ConnectorUse::InternalListener => None,
         }

@@ -12,7 +12,7 @@ use fedcell_cell_proto::node::{Node, NodeConfig, OriginCheck};
 
 use fedcell_protocol_defs::cell::{CertChannel, CertTopic};
 
-use crate::backbone::{Backbone, ConnectorUse, PeerNameCheck, Planned, ShownSettings};
+use crate::backbone::{Backbone, ConnectorUse, Dialled, PeerNameCheck, Planned, ShownSettings};
 use crate::cell::Cell;
 use crate::download::{self, DownloadConfig};
 use crate::driver::MemoryNetwork;
@@ -48,6 +48,7 @@ pub struct CellBuilder {
     adhoc: AdhocPolicy,
     origin_check: OriginCheck,
     peer_names: PeerNameCheck,
+    host: Option<String>,
     max_message_size: Option<usize>,
     heartbeat: Option<Duration>,
     limits: Limits,
@@ -72,6 +73,7 @@ impl CellBuilder {
             adhoc: AdhocPolicy::default(),
             origin_check: OriginCheck::default(),
             peer_names: PeerNameCheck::default(),
+            host: None,
             max_message_size: None,
             heartbeat: None,
             limits: Limits::default(),
@@ -172,6 +174,13 @@ impl CellBuilder {
         self
     }
 
+    /// Says that the cell at the parent's URL is this one, which stands above the parent: for a tool below a participant that
+    /// may not be running. Everything that the cell sends goes there.
+    pub fn guest_of(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
     /// Sets the largest payload that this cell sends, in bytes.
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = Some(bytes);
@@ -222,6 +231,9 @@ impl CellBuilder {
         config.identities = identities.clone();
         config.adhoc = self.adhoc;
         config.origin_check = self.origin_check;
+        let host = self.host.as_deref().map(parse).transpose()?;
+        config.is_guest = host.is_some();
+        let parent = host.or_else(|| config.address().as_fqcn().parent().map(Fqcn::to_owned));
         config.limits.held_bytes = self.limits.outgoing_hard;
         if let Some(bytes) = self.max_message_size {
             config.limits.message_size = bytes;
@@ -241,8 +253,9 @@ impl CellBuilder {
         };
         let node = Node::new(config, Filters::new(), link, Box::new(id_source()));
         let sealing = Sealing::load(self.credentials.as_ref(), identities.clone());
+        let dialled = Dialled { check: self.peer_names, parent };
         let backbone =
-            Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, self.peer_names, shown);
+            Backbone::new(self.security, self.credentials, self.memory, identities, self.adhoc, dialled, shown);
         let endpoint = Endpoint::new(node, self.limits, backbone, sealing);
         endpoint.downloads().configure(self.downloads);
         let cell = Cell::held(endpoint);

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod handler;
 mod limits;
+pub mod metrics;
 pub mod network;
 pub mod objects;
 mod prepared;

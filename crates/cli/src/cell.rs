@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::connect::{Connect, cell_arguments};
 use crate::exit::{Failure, Kind};
+use crate::probes::{self, Probes};
 use crate::{print, stop, transfer};
 
 /// Name of the command.
@@ -26,7 +27,7 @@ const OFFER: &str = "offer";
 const OFFERED_FOR: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) fn command() -> Command {
-    cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
+    let command = cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
         "Run a cell until SIGTERM or the end of standard input.\n\nPrints one JSON line when its connections to the \
          network stand; then it routes, answers the in-band network commands, and echoes what it is told to.",
     ))
@@ -57,7 +58,8 @@ pub(crate) fn command() -> Command {
             .value_name("FILE")
             .action(ArgAction::Append)
             .help("Let other cells download this file; the line of the cell says under which reference"),
-    )
+    );
+    probes::arguments(command)
 }
 
 /// Runs the cell.
@@ -79,7 +81,10 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         .flatten()
         .map(|entry| folder(entry))
         .collect::<Result<_, _>>()?;
+    let probes = Probes::start(arguments).await?;
     let cell = builder.start().await?;
+    let watched = cell.clone();
+    probes.watch(move || if watched.is_ready() { Ok(()) } else { Err("a connection is missing") });
     for (channel, topic) in echoes {
         cell.handle(channel, topic, |request: Request| async move { request.body() });
     }

@@ -6,10 +6,13 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::{cell, demo, doctor, exit, learn, net, provision, role, send};
+use crate::{cell, demo, doctor, exit, learn, net, provision, role, send, shell};
 
 /// Name of the option that makes the log louder.
 pub(crate) const VERBOSE: &str = "verbose";
+
+/// With what the variables of the environment begin that stand for options.
+pub(crate) const VARIABLES: &str = "FEDCELL_";
 
 /// All commands.
 pub(crate) fn fedcell() -> Command {
@@ -30,16 +33,26 @@ pub(crate) fn fedcell() -> Command {
         )
         .subcommands([
             demo::command(),
-            cell::command(),
+            with_environment(cell::command()),
             send::command(),
             net::command(),
             provision::command(),
             doctor::command(),
-            role::server::command(),
-            role::relay::command(),
-            role::site::command(),
+            with_environment(role::server::command()),
+            with_environment(role::relay::command()),
+            with_environment(role::site::command()),
             learn::command(),
         ])
+        .subcommands(shell::commands())
+}
+
+/// Lets each option of a service that has a value be a variable of the environment instead: `--kit` is `FEDCELL_KIT`.
+fn with_environment(command: Command) -> Command {
+    command.mut_args(|argument| {
+        let Some(name) = argument.get_long().filter(|_| argument.get_action().takes_values()) else { return argument };
+        let variable = format!("{VARIABLES}{}", name.to_uppercase().replace('-', "_"));
+        argument.env(variable).hide_env_values(true)
+    })
 }
 
 /// What is wrong with a command line, in one line; none if help or the version was asked for.

@@ -1,13 +1,16 @@
 //! How a command joins a network: name, URLs, protection and certificates.
 
 use core::time::Duration;
+use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fedcell_auth::identity::CertificateChain;
+use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder, CellEvent, Events};
 use tokio::time::timeout;
 
+use crate::doctor::startup::Startup;
 use crate::exit::{Failure, Kind};
 
 const FQCN: &str = "fqcn";
@@ -103,7 +106,8 @@ fn protection(command: Command) -> Command {
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(String))
                 .help(
-                    "Name in the certificate of a cell and all below it, where it is not the first part of the address",
+                    "Name in the certificate of a cell and all below it, where neither the kit nor the first part of the \
+                     address says it",
                 ),
         )
 }
@@ -140,6 +144,15 @@ impl Connect {
                 return Err(Failure::text(Kind::Usage, format!("--identity {entry}: expected ADDRESS=NAME")));
             };
             identities.push((address.to_owned(), name.to_owned()));
+        }
+        // A kit says under which name its server and the others are certified. A folder of certificates alone does not.
+        if let Some(Ok(startup)) = text(CREDENTIALS).map(|folder| Startup::read(Path::new(&folder))) {
+            let server = startup.server_identity.map(|name| (Fqcn::SERVER.as_str().to_owned(), name));
+            for (address, name) in startup.identities.into_iter().chain(server) {
+                if identities.iter().all(|(other, _)| *other != address) {
+                    identities.push((address, name));
+                }
+            }
         }
         Ok(Self {
             fqcn: text(FQCN),

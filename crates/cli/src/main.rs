@@ -11,10 +11,12 @@ mod learn;
 mod learning;
 mod net;
 mod print;
+mod probes;
 mod progress;
 mod provision;
 mod role;
 mod send;
+mod shell;
 mod stop;
 mod transfer;
 mod value;
@@ -63,6 +65,8 @@ fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some((role::site::NAME, arguments)) => runtime.block_on(role::site::run(arguments)),
         Some((learn::NAME, arguments)) => learn::run(arguments),
         Some((provision::NAME, arguments)) => provision::run(arguments),
+        Some((shell::COMPLETIONS, arguments)) => shell::completions(arguments),
+        Some((shell::MAN, arguments)) => shell::man(arguments),
         Some((net::NAME, arguments)) => runtime.block_on(net::run(arguments)),
         // clap has refused everything else.
         _ => Ok(()),

@@ -2,6 +2,7 @@
 
 pub mod communicator;
 pub mod jobs;
+pub mod metrics;
 pub mod outbox;
 pub mod task_loop;
 

@@ -5,6 +5,7 @@ pub mod controller;
 pub mod jobs;
 mod journal;
 pub mod membership;
+pub mod metrics;
 pub mod model;
 pub mod round;
 pub mod run;

@@ -77,6 +77,8 @@ pub struct NodeConfig {
     pub adhoc: AdhocPolicy,
     /// Whether origins are held against the neighbour that hands a message over.
     pub origin_check: OriginCheck,
+    /// Whether this cell knows nobody but a cell above its parent: what it sends goes there.
+    pub is_guest: bool,
 }
 
 impl NodeConfig {
@@ -88,6 +90,7 @@ impl NodeConfig {
             limits: NodeLimits::default(),
             adhoc: AdhocPolicy::Off,
             origin_check: OriginCheck::Enforced,
+            is_guest: false,
         }
     }
 

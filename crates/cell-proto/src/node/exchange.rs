@@ -20,7 +20,7 @@ use crate::names::ByName;
 use crate::numbers::ByNumber;
 use crate::request::bulk::BulkQueue;
 use crate::request::{Failure, IdSource, PendingRequests, RequestId};
-use crate::route::{Hop, MessageFacts, Neighbours, next_hop};
+use crate::route::{Hop, Neighbours, next_hop};
 use crate::stats::{CellStats, Traffic};
 
 /// The messages of one cell.
@@ -270,7 +270,7 @@ impl Exchange {
     /// is this cell.
     #[must_use]
     pub fn carrier(&self, target: Fqcn<'_>) -> Option<ConnectionId> {
-        match next_hop(self.address(), self, target, &MessageFacts::FRESH) {
+        match next_hop(self.address(), self, target, &self.fresh()) {
             Ok(Hop::Neighbour(next)) => self.live.holder(next.as_str()),
             _ => None,
         }

@@ -136,7 +136,7 @@ impl Exchange {
         reply: Reply,
         about: &Outgoing,
     ) -> Result<(), Failure> {
-        let next = self.route(to.as_fqcn(), &MessageFacts::FRESH)?;
+        let next = self.route(to.as_fqcn(), &self.fresh())?;
         let ids: Vec<&str> = ids.iter().map(RequestId::as_str).collect();
         let me = self.config.address().clone();
         let head = ReplyHead {
@@ -201,7 +201,7 @@ impl Exchange {
     /// Whether a message of this cell could be sent there now.
     #[must_use]
     pub fn is_reachable(&self, target: Fqcn<'_>) -> bool {
-        next_hop(self.address(), self, target, &MessageFacts::FRESH).is_ok()
+        next_hop(self.address(), self, target, &self.fresh()).is_ok()
     }
 
     /// An id that no other request has.
@@ -250,7 +250,7 @@ impl Exchange {
         id: Option<&RequestId>,
     ) -> Result<(), Failure> {
         let me = self.config.address().clone();
-        let mut next = self.route(target.as_fqcn(), &MessageFacts::FRESH)?;
+        let mut next = self.route(target.as_fqcn(), &self.fresh())?;
         let head = RequestHead {
             origin: me.as_fqcn(),
             destination: target.as_fqcn(),
@@ -457,6 +457,12 @@ impl Exchange {
     pub(super) fn route(&self, target: Fqcn<'_>, facts: &MessageFacts<'_>) -> Result<FqcnBuf, Unreachable> {
         let next = next_hop(self.address(), self, target, facts)?;
         Ok(self.owned_hop(next))
+    }
+
+    /// What routing knows of a plain message that starts here. That of a guest goes the way of those that must cross the
+    /// server: up, to the nearest cell that is there.
+    pub(super) const fn fresh(&self) -> MessageFacts<'static> {
+        MessageFacts { transit_required: self.config.is_guest, ..MessageFacts::FRESH }
     }
 
     /// Where a message of this cell goes that says of itself that it must cross the server.

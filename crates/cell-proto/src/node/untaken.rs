@@ -11,7 +11,7 @@ use crate::address::{Fqcn, FqcnBuf};
 use crate::identity::PeerIdentity;
 use crate::message::{Facts, Message};
 use crate::request::{Failure, Reply, Resolution};
-use crate::route::{MessageFacts, Neighbours as _};
+use crate::route::Neighbours as _;
 use crate::transit::may_speak_for;
 
 impl Exchange {
@@ -54,7 +54,7 @@ impl Exchange {
         let before = before.filter(|&cell| self.is_neighbour(cell) && may_speak_for(me, cell, facts.origin));
         let from = match before {
             Some(cell) => Ok(self.owned_neighbour(cell)),
-            None => self.route(facts.origin, &MessageFacts::FRESH),
+            None => self.route(facts.origin, &self.fresh()),
         };
         match from {
             Ok(from) => {

@@ -273,7 +273,7 @@ impl Outbox {
             && let Some(mut pen) = queues.pen.take()
         {
             if pen.batch.is_empty() {
-                take(&mut queues, &mut pen.batch);
+                self.fill(&mut queues, &mut pen.batch);
             }
             queues.is_turn = false;
             drop(queues);
@@ -461,7 +461,7 @@ impl Outbox {
     pub(super) fn next(&self, batch: &mut Batch) -> Next {
         let mut queues = self.lock();
         let was_crowded = self.is_over(&queues);
-        if take(&mut queues, batch) > 0 {
+        if self.fill(&mut queues, batch) > 0 {
             if was_crowded && !self.is_over(&queues) {
                 self.drained.notify_waiters();
             }
@@ -473,12 +473,20 @@ impl Outbox {
         }
     }
 
+    /// Moves what is to leave next into the empty `batch`; how many frames.
+    fn fill(&self, queues: &mut Queues, batch: &mut Batch) -> usize {
+        let frames = take(queues, batch);
+        self.budget.meters().frames.increment(frames as u64);
+        frames
+    }
+
     /// `count` bytes have left. Whether there is room now for those who wait for some, or what is awaited has left.
     fn took(&self, queues: &mut Queues, count: usize) -> bool {
         let (was_crowded, was_flooded) = (self.is_over(queues), self.is_over_by_messages(queues));
         let before = queues.bytes;
         queues.bytes = before.saturating_sub(count);
         self.budget.give(before - queues.bytes);
+        self.budget.meters().bytes.increment(count as u64);
         if queues.bytes <= self.limits.hard {
             queues.oversize = 0;
         }

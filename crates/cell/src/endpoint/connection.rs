@@ -31,6 +31,9 @@ impl Receiver for Feed {
     fn receive(&mut self, frames: &mut Vec<Frame>) -> Verdict {
         let id = self.connection;
         self.own.note_read(frames.len());
+        let meters = &self.endpoint.inner.meters;
+        meters.frames.increment(frames.len() as u64);
+        meters.bytes.increment(frames.iter().map(|frame| u64::from(frame.prefix.length)).sum());
         let take = |core: &mut Core, now| {
             for frame in frames.drain(..) {
                 core.node.handle_frame(now, id, frame);
@@ -87,6 +90,12 @@ impl Endpoint {
     /// Runs a connection until it ends.
     pub(crate) async fn run_connection(&self, link: Link, facts: Facts, slot: Option<Slot>) {
         let limits = self.limits();
+        let meters = &self.inner.meters;
+        let _stands = meters.connection();
+        match facts.side {
+            Side::Dialled => meters.dialled.increment(1),
+            Side::Accepted => meters.accepted.increment(1),
+        }
         let id = self.next_connection();
         let bounds =
             OutboxLimits { soft: limits.outgoing_soft, soft_bulk: limits.passing_soft, hard: limits.outgoing_hard };

@@ -102,6 +102,7 @@ impl Endpoint {
             waker.wake();
         }
         for answered in effects.answered {
+            self.inner.requests.note_sent(answered.failure());
             answered.wake();
         }
         for (sender, outcome) in effects.fired {
@@ -126,6 +127,7 @@ impl Endpoint {
     /// The handlers of this neighbour have not kept up for a while.
     fn refuse(&self, request: Asked) {
         let (_, reply_to) = request.open();
+        self.inner.requests.refused.increment(1);
         tracing::warn!(origin = %reply_to.origin(), "refused a request: too many wait for their handler");
         if reply_to.is_expected() {
             let reply = Reply::failed(ReturnCode::SERVICE_UNAVAILABLE, "too many requests wait for their handler");
@@ -170,8 +172,8 @@ impl Endpoint {
     /// A cell with which this one talks over others can be dialled. The node asks only if the policy allows it.
     fn dial_offered(&self, peer: FqcnBuf, url: String) {
         // One that is dialled already, if only in vain just now, shall not be dialled twice.
-        let is_dialled =
-            |info: &ConnectorInfo| info.url == url || info.purpose.dials(self.address()).as_ref() == Some(&peer);
+        let parent = self.backbone().dialled.parent.as_ref();
+        let is_dialled = |info: &ConnectorInfo| info.url == url || info.purpose.dials(parent).as_ref() == Some(&peer);
         if self.backbone().connectors().iter().any(is_dialled) {
             return;
         }
@@ -190,6 +192,7 @@ impl Endpoint {
         let reply_to = Arc::new(reply_to);
         let Some(handler) = self.handlers().find(reply_to.channel(), reply_to.topic()) else {
             tracing::debug!(channel = reply_to.channel(), topic = reply_to.topic(), "no handler");
+            self.inner.requests.no_handler.increment(1);
             self.answer_or_log(&reply_to, Reply::no_handler(), None);
             return None;
         };
@@ -216,6 +219,7 @@ impl Endpoint {
         let reply = match answer {
             Some(Answer::Reply(reply)) => *reply,
             Some(Answer::Nothing) => {
+                self.inner.requests.ok.increment(1);
                 if let Some(reply_to) = reply_to.of_message() {
                     let mut core = self.lock();
                     core.node.exchange_mut().note_handled(reply_to, took);
@@ -225,6 +229,7 @@ impl Endpoint {
             }
             None => Reply::failed(ReturnCode::PROCESS_EXCEPTION, ""),
         };
+        self.inner.requests.note_handled(&reply);
         self.answer_or_log(reply_to, reply, Some(took));
     }
 

@@ -41,6 +41,7 @@ use crate::download::Shared;
 use crate::driver::{Admission, AdmissionLimits};
 use crate::events::CellEvent;
 use crate::limits::Limits;
+use crate::metrics::{ConnectionMeters, RequestMeters};
 use crate::network::Subnets;
 use crate::random::SystemRandom;
 use crate::sealing::Sealing;
@@ -76,6 +77,8 @@ struct Inner {
     changed: Notify,
     events: broadcast::Sender<CellEvent>,
     connections: AtomicU64,
+    meters: ConnectionMeters,
+    requests: Arc<RequestMeters>,
     /// Handlers that will answer with a stream.
     replying: AtomicUsize,
     cancel: CancellationToken,
@@ -87,12 +90,13 @@ impl Endpoint {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let clock = Clock::start();
         let handlers = Arc::new(Handlers::default());
+        let requests = Arc::new(RequestMeters::new());
         let blobs = BlobLimits { each: limits.blob_size, all: limits.blobs_total };
         let desk = Desk::new(limits.streams, first_stream(clock.now()), blobs);
         let inner = Inner {
             address: node.exchange().address().to_owned(),
             clock,
-            core: Mutex::new(Core::new(node, desk, handlers.clone(), &limits)),
+            core: Mutex::new(Core::new(node, desk, handlers.clone(), requests.clone(), &limits)),
             handlers,
             admission: Admission::new(AdmissionLimits {
                 total: limits.unknown_peers,
@@ -109,6 +113,8 @@ impl Endpoint {
             changed: Notify::new(),
             events,
             connections: AtomicU64::new(1),
+            meters: ConnectionMeters::new(),
+            requests,
             replying: AtomicUsize::new(0),
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -226,6 +232,11 @@ impl Endpoint {
     }
 
     pub(crate) fn tell(&self, event: CellEvent) {
+        match event {
+            CellEvent::DialFailed { .. } => self.inner.meters.dials_failed.increment(1),
+            CellEvent::ConnectionRefused { .. } => self.inner.meters.refused.increment(1),
+            _ => {}
+        }
         // Nobody has to listen.
         let _ = self.inner.events.send(event);
     }

@@ -9,7 +9,7 @@ use fedcell_cell_proto::headers::HeaderMap;
 use fedcell_cell_proto::link::CloseReason;
 use fedcell_cell_proto::names::ByName;
 use fedcell_cell_proto::node::{Class as NodeClass, ConnectionId, Event, IncomingRequest, Node, Transmit};
-use fedcell_cell_proto::request::RequestId;
+use fedcell_cell_proto::request::{Failure, RequestId};
 use fedcell_cell_proto::stream::{TransmitSource, turned_back, undeliverable};
 use fedcell_protocol_defs::stream::{Channel, HeaderKey};
 use tokio::sync::{Notify, Semaphore};
@@ -23,6 +23,7 @@ use crate::dispatch::LaneLimits;
 use crate::driver::{Facts, Slot};
 use crate::events::CellEvent;
 use crate::limits::Limits;
+use crate::metrics::RequestMeters;
 use crate::stream::{Desk, Handlers, StreamEffects};
 
 /// One connection, as the endpoint knows it.
@@ -98,12 +99,19 @@ pub(crate) struct Core {
     named: ByName<FqcnBuf, ConnectionId>,
     waiters: Waiters,
     armed: Option<UnixTime>,
+    meters: Arc<RequestMeters>,
     /// Frames that a full queue did not take.
     pub(super) overflowed: u64,
 }
 
 impl Core {
-    pub(super) fn new(node: Node, desk: Desk, handlers: Arc<Handlers>, limits: &Limits) -> Self {
+    pub(super) fn new(
+        node: Node,
+        desk: Desk,
+        handlers: Arc<Handlers>,
+        meters: Arc<RequestMeters>,
+        limits: &Limits,
+    ) -> Self {
         Self {
             me: node.exchange().address().to_owned(),
             node,
@@ -117,6 +125,7 @@ impl Core {
             named: ByName::default(),
             waiters: Waiters::default(),
             armed: None,
+            meters,
             overflowed: 0,
         }
     }
@@ -218,6 +227,7 @@ impl Core {
             let Some(event) = self.node.poll_event() else { break };
             match event {
                 Event::Reply { id, target, outcome, open, .. } => {
+                    self.meters.note_sent(outcome.as_ref().err().map(Failure::return_code));
                     effects.served.extend(self.waiters.serve(&id, target, outcome, open));
                 }
                 Event::Request(request) if request.reply_to.channel() == Channel::STREAM.as_str() => {

@@ -15,6 +15,7 @@ use fedcell_cell_proto::message::Message;
 use fedcell_cell_proto::request::RequestId;
 use fedcell_cell_proto::stream::call::CallTimer;
 use fedcell_cell_proto::stream::{IncomingId, StreamId};
+use fedcell_protocol_defs::cell::ReturnCode;
 use tokio::sync::oneshot;
 
 use super::inlet::Inlet;
@@ -38,6 +39,15 @@ pub(crate) enum Answered {
 }
 
 impl Answered {
+    /// Why there is no reply, if there is none.
+    pub(crate) fn failure(&self) -> Option<ReturnCode<'_>> {
+        let error = match self {
+            Self::Whole(_, outcome) => outcome.as_ref().as_ref().err(),
+            Self::Head(_, outcome) => outcome.as_ref().as_ref().err(),
+        };
+        error.map(RequestError::return_code)
+    }
+
     /// Wakes the caller, if it is still there.
     pub(crate) fn wake(self) {
         match self {

@@ -294,3 +294,26 @@ async fn writes_are_counted_by_transport() {
     assert_eq!(pool.rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["TcpDriver"]);
     assert!(pool.rows[0].last().unwrap().parse::<u64>().unwrap() > 1);
 }
+
+#[tokio::test]
+async fn a_guest_asks_by_the_cell_above_its_parent_whether_that_is_there_or_not() {
+    let tree = tree().await;
+    let url = url_of(&tree.site, &ConnectorUse::InternalListener);
+    let guest = |name: &str, host: &str| {
+        Cell::builder(name).security(SecurityMode::Clear).parent_url(url.clone()).guest_of(host)
+    };
+    for parent in ["site-1.job", "site-1.gone"] {
+        let guest = guest(&format!("{parent}.tool"), "site-1").start().await.unwrap();
+        tokio::time::timeout(PATIENCE, guest.ready()).await.expect("the guest does not reach its host");
+        for target in ["server", "site-1"] {
+            let reply = guest.request(target, "test", "echo").send().await.unwrap();
+            assert_eq!(reply.return_code(), ReturnCode::OK, "{parent}, {target}");
+        }
+        guest.shutdown().await;
+    }
+    let lost = guest("site-1.gone.tool", "site-2").build().unwrap();
+    let mut events = lost.events();
+    let lost = lost.start().await.unwrap();
+    assert_not_expected(events.next().await.unwrap(), "site-1", "site-2");
+    assert!(!lost.is_ready());
+}

@@ -10,6 +10,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
+use crate::command::VARIABLES;
+
 /// How long a process may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -83,7 +85,14 @@ fn spawn(
 ) -> Result<(Child, Option<ChildStdin>)> {
     let program = std::env::current_exe().context("cannot find this program itself")?;
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log);
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // What stands in the environment is for the demo: its processes have their own options.
+    for (variable, _) in std::env::vars_os() {
+        if variable.as_encoded_bytes().starts_with(VARIABLES.as_bytes()) {
+            command.env_remove(variable);
+        }
+    }
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -94,40 +94,54 @@ async fn reach(startup: &Startup, uplink: &Uplink, is_usable: bool, limit: Durat
             let text = format!("{} at {place} takes this kit, and the server has proved who it is", uplink.fqcn);
             Check::fine(SERVER, text)
         }
-        Err(reason) => {
+        Err(Obstacle::Connection(reason)) => {
             let remedy = "see whether both kits come from one project, and what the log of the other side says";
             Check::error(SERVER, format!("{} at {place} does not take this kit: {reason}", uplink.fqcn), remedy)
+        }
+        Err(Obstacle::Proof(reason)) => {
+            let text =
+                format!("{} at {place} takes this kit; the server has not proved who it is: {reason}", uplink.fqcn);
+            Check::error(SERVER, text, "start the server, or see what its log says of this kit")
         }
     }
 }
 
+/// What a participant with a kit would meet.
+enum Obstacle {
+    /// The cell that it dials does not let it in.
+    Connection(String),
+    /// The server, which may stand behind that cell, says nothing or the wrong thing.
+    Proof(String),
+}
+
 /// Connects as a cell below the one that the kit is for, and leaves.
-async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(), String> {
+async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(), Obstacle> {
     let name = startup.name.as_deref().unwrap_or("fedcell");
     let is_direct = uplink.fqcn == Fqcn::SERVER.as_str();
     let above = if is_direct { String::new() } else { format!("{}.", uplink.fqcn) };
-    // Below the participant, which may be running: what stands above this cell is then the participant by its name, and
-    // the cell that is dialled by its certificate.
+    // Below the participant, which may be running or not.
     let participant = format!("{above}{name}");
     let fqcn = format!("{participant}.fedcell-{:08x}", std::process::id());
     let url = uplink.url();
     let mut builder = Cell::builder(&fqcn).security(uplink.security).network_commands(false);
-    builder = if is_direct { builder.root_url(&url) } else { builder.parent_url_with(&url, uplink.security) };
-    for (address, identity) in startup.identities.iter().filter(|(address, _)| **address != participant) {
+    builder = if is_direct {
+        builder.root_url(&url)
+    } else {
+        builder.parent_url_with(&url, uplink.security).guest_of(&uplink.fqcn)
+    };
+    for (address, identity) in &startup.identities {
         builder = builder.identity(address, identity);
     }
     if let Some(identity) = &uplink.identity {
         builder = builder.identity(&uplink.fqcn, identity);
-        if !is_direct {
-            builder = builder.identity(&participant, identity);
-        }
     }
     if uplink.security != SecurityMode::Clear {
-        builder = builder.credentials(Credentials::from_kit(&startup.folder).map_err(|error| error.to_string())?);
+        let credentials = Credentials::from_kit(&startup.folder);
+        builder = builder.credentials(credentials.map_err(|error| Obstacle::Connection(with_causes(&error)))?);
     }
-    let cell = builder.build().map_err(|error| error.to_string())?;
+    let cell = builder.build().map_err(|error| Obstacle::Connection(with_causes(&error)))?;
     let mut events = cell.events();
-    let cell = cell.start().await.map_err(|error| error.to_string())?;
+    let cell = cell.start().await.map_err(|error| Obstacle::Connection(with_causes(&error)))?;
     let mut reason = format!("no cell answers within {} s", limit.as_secs_f64());
     let watch = async {
         loop {
@@ -138,6 +152,10 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
                         reason = why;
                         return false;
                     }
+                    Some(CellEvent::Closed { reason: why, .. }) => {
+                        reason = with_causes(&why);
+                        return false;
+                    }
                     Some(_) => {}
                     None => return false,
                 },
@@ -145,7 +163,11 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
         }
     };
     let is_joined = timeout(limit, watch).await.unwrap_or(false);
-    let outcome = if is_joined { challenge(startup, &cell, limit).await } else { Err(reason) };
+    let outcome = if is_joined {
+        challenge(startup, &cell, limit).await.map_err(Obstacle::Proof)
+    } else {
+        Err(Obstacle::Connection(reason))
+    };
     cell.shutdown().await;
     outcome
 }

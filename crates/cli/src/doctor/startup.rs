@@ -51,6 +51,8 @@ pub(crate) struct Startup {
     pub(crate) server_identity: Option<String>,
     /// Scheme with which it listens.
     pub(crate) scheme: String,
+    /// How connections that it listens for are protected.
+    pub(crate) listen_security: SecurityMode,
     /// Host and port where others reach it, if it listens.
     pub(crate) listens: Vec<(String, u16)>,
     /// Whom it dials, if it does.
@@ -126,6 +128,7 @@ impl Startup {
             security: SecurityMode::Mtls,
             server_identity: None,
             scheme: Scheme::TCP.as_str().to_owned(),
+            listen_security: SecurityMode::Mtls,
             listens: Vec::new(),
             uplink: None,
             identities: BTreeMap::new(),
@@ -138,6 +141,7 @@ fn server(config: &Value) -> Result<Startup> {
     let mut startup = Startup::new(Role::Server);
     startup.project = Some(text(entry, KitKey::NAME.as_str())?);
     startup.security = security(entry)?;
+    startup.listen_security = startup.security;
     startup.identities = identities(entry);
     let (host, port) = target(&text(service(entry)?, KitKey::TARGET.as_str())?)?;
     startup.name = Some(optional(entry, KitKey::AUTH_IDENTITY.as_str()).unwrap_or_else(|| host.clone()));
@@ -201,6 +205,10 @@ fn relay(config: &Value, local: &Path) -> Result<Startup> {
         startup.scheme = scheme;
     }
     let resources = internal.and_then(|internal| internal.get(CommConfigKey::RESOURCES.as_str()));
+    if let Some(resources) = resources {
+        // Its own, whatever the way up is.
+        startup.listen_security = security(resources)?;
+    }
     let place = resources.and_then(|resources| {
         let port = resources.get(CommConfigKey::PORT.as_str())?.as_u64().and_then(|port| u16::try_from(port).ok())?;
         Some((optional(resources, CommConfigKey::HOST.as_str())?, port))

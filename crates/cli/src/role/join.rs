@@ -30,6 +30,19 @@ pub(super) fn patience(arguments: &ArgMatches) -> Option<Duration> {
     arguments.get_one::<Duration>(WAIT).copied().filter(|wait| !wait.is_zero())
 }
 
+/// Whether a participant does its work: it is connected and registered.
+pub(super) fn readiness(
+    cell: &Cell,
+    communicator: &Communicator,
+) -> impl Fn() -> Result<(), &'static str> + Send + Sync + 'static {
+    let (cell, communicator) = (cell.clone(), communicator.clone());
+    move || match (cell.is_ready(), communicator.is_registered()) {
+        (false, _) => Err("there is no connection to its server or relay"),
+        (true, false) => Err("the server has not registered it"),
+        (true, true) => Ok(()),
+    }
+}
+
 /// Waits until the cell is connected, then registers. Each new reason why there is no connection is printed as an event.
 ///
 /// # Errors

@@ -32,6 +32,7 @@ use crate::doctor::startup::{Role, Startup, Uplink};
 use crate::exit::{Failure, Kind};
 
 const KIT: &str = "kit";
+const LISTEN: &str = "listen";
 const JOB: &str = "job";
 const WORKSPACE: &str = "workspace";
 const LONGEST_WAIT: &str = "longest-wait";
@@ -44,6 +45,20 @@ fn kit_argument() -> Arg {
         .required(true)
         .value_parser(value_parser!(PathBuf))
         .help("Startup kit, as fedcell or nvflare has provisioned it")
+}
+
+/// The option of the roles that listen.
+fn listen_argument() -> Arg {
+    Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on")
+}
+
+/// Where such a role listens: at the address of the command line, on the port of the kit.
+fn listen_url(startup: &Startup, arguments: &ArgMatches) -> Result<String, Failure> {
+    let Some((_, port)) = startup.listens.first() else {
+        return Err(Failure::text(Kind::Configuration, "the kit does not say on which port to listen"));
+    };
+    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
+    Ok(format!("{}://{address}:{port}", startup.scheme))
 }
 
 /// The option that shortens all waits.
@@ -75,7 +90,7 @@ fn job_arguments(command: Command, job: &'static str, workspace: &'static str) -
                 .value_parser(value_parser!(PathBuf))
                 .help(workspace),
         );
-    digits::arguments(command)
+    crate::probes::arguments(digits::arguments(command))
 }
 
 /// An id that a job can have.

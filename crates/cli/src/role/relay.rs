@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 use fedcell_cell::Cell;
 use fedcell_cell::proto::filter::Place;
 use fedcell_cell::proto::transit::{CheckCredential, Checker, SignatureCheck};
@@ -15,15 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
+use crate::probes::{self, Probes};
 use crate::{print, stop};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "relay";
 
-const LISTEN: &str = "listen";
-
 pub(crate) fn command() -> Command {
-    Command::new(NAME)
+    let command = Command::new(NAME)
         .about("Run a relay between sites and their server")
         .long_about(
             "Run a relay between sites and their server.\n\nRegisters with the certificate of its kit and forwards what \
@@ -32,7 +31,8 @@ pub(crate) fn command() -> Command {
         .arg(super::kit_argument())
         .arg(super::join::argument())
         .arg(super::wait_argument())
-        .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
+        .arg(super::listen_argument());
+    probes::arguments(command)
 }
 
 /// Runs the relay until it is asked to end.
@@ -42,22 +42,20 @@ pub(crate) fn command() -> Command {
 /// [`Failure`] if it cannot start, or the server does not take it.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let startup = super::kit(arguments, Role::Relay)?;
-    let Some((_, port)) = startup.listens.first() else {
-        return Err(Failure::text(Kind::Configuration, "the kit does not say where the relay listens"));
-    };
-    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
-    let url = format!("{}://{address}:{port}", startup.scheme);
+    let url = super::listen_url(&startup, arguments)?;
     let wait = super::join::patience(arguments);
     let mut config = super::client_config(&startup)?;
+    let probes = Probes::start(arguments).await?;
     super::shorten(&mut config, arguments);
     config.register_patience = wait;
     config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
     let builder =
-        super::builder(&startup, arguments)?.listen_internal_with(&url, startup.security).backbone_generation(1);
+        super::builder(&startup, arguments)?.listen_internal_with(&url, startup.listen_security).backbone_generation(1);
     let cell = builder.build()?;
     let mut events = cell.events();
     communicator.set_cell(Cell::clone(&cell));
+    probes.watch(super::join::readiness(&cell, &communicator));
     let cell = cell.start().await?;
     let abort = CancellationToken::new();
     let life = async {

@@ -32,6 +32,7 @@ use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::learning::digits::Image;
 use crate::learning::network::Network;
+use crate::probes::Probes;
 use crate::{print, stop};
 
 /// Name of the command.
@@ -46,7 +47,6 @@ const JOB_FILE: &str = "job.id";
 const ROUNDS: &str = "rounds";
 const MIN_SITES: &str = "min-sites";
 const ROUND_TIMEOUT: &str = "round-timeout";
-const LISTEN: &str = "listen";
 
 /// How long the server waits at the end until every site has asked and left.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -90,7 +90,7 @@ pub(crate) fn command() -> Command {
             .value_parser(super::seconds)
             .help("How long a round lasts at most; the job ends if too few results have come then; 0 is without end"),
     )
-    .arg(Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on"))
+    .arg(super::listen_argument())
 }
 
 /// Runs the server until the job has ended.
@@ -106,11 +106,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let text = format!("--min-sites {min_sites}: the job has {} sites, see --sites", digits.sites);
         return Err(Failure::text(Kind::Usage, text));
     }
-    let Some((_, port)) = startup.listens.first() else {
-        return Err(Failure::text(Kind::Configuration, "the kit does not say where the server listens"));
-    };
-    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
-    let url = format!("{}://{address}:{port}", startup.scheme);
+    let url = super::listen_url(&startup, arguments)?;
+    let probes = Probes::start(arguments).await?;
     let internal = format!("{}://127.0.0.1:0", Scheme::TCP.as_str());
     let root = super::builder(&startup, arguments)?.root_url(&url).listen_internal(&internal).build()?;
 
@@ -150,6 +147,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let job_cell = job_cell.start().await?;
     job_cell.ready().await;
     tasks.with(|run, _| Ok(report_start(&url, run, &held_out))).map_err(Failure::local)??;
+    probes.watch(|| Ok(()));
     let mut order = JobOrder::new(&job, NAME_OF_JOB);
     order.sites = digits.site_names();
     // Until the very end: a site that comes late is told, and learns that it is over.

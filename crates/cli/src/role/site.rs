@@ -24,6 +24,7 @@ use super::workspace::Workspace;
 use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::learning::digits::Image;
+use crate::probes::Probes;
 use crate::{print, stop};
 
 /// Name of the command.
@@ -134,6 +135,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let mut config = super::client_config(&startup)?;
     super::shorten(&mut config, arguments);
     config.register_patience = wait;
+    let probes = Probes::start(arguments).await?;
     let communicator = Communicator::new(config);
     let (_workspace, files) = Workspace::open(arguments)?;
     let retry = RetryPolicy::new(super::at_most(arguments, RETRY.first), super::at_most(arguments, RETRY.most));
@@ -156,6 +158,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let agent = JobAgent::new(communicator.clone(), cells, work);
     agent.attach(&cell);
     communicator.set_cell(Cell::clone(&cell));
+    probes.watch(super::join::readiness(&cell, &communicator));
     let cell = cell.start().await?;
     let stop = CancellationToken::new();
     let life = async {

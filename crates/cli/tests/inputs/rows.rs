@@ -89,6 +89,17 @@ fn the_command_line() {
         "send --root-url tcp://h:1 --security clear --target a --channel b --topic c --fobs {",
         &[],
     );
+    let cell = "cell --fqcn server --root-url tcp://127.0.0.1:0 --security clear";
+    table.check("metrics at no address", 2, &format!("{cell} --metrics 9464"), &[]);
+    table.check("metrics for everybody", 3, &format!("{cell} --metrics 0.0.0.0:0"), &[]);
+    table.check("metrics for everybody in another spelling", 3, &format!("{cell} --metrics [::ffff:192.0.2.1]:0"), &[]);
+    table.check("nobody else, and no metrics", 2, &format!("{cell} --metrics-exposed"), &[]);
+    let taken = TcpListener::bind(("127.0.0.1", table.scene.ports[3])).expect("the port");
+    let address = taken.local_addr().expect("an address");
+    table.check("the port for metrics is taken", 3, &format!("{cell} --metrics {address}"), &[]);
+    drop(taken);
+    table.check("no such shell", 2, "completions tcsh", &[]);
+    table.check("no folder for manuals", 1, "man --output /no/such/folder", &[]);
     snapshot::check("messages/command-line.txt", &table.text);
 }
 
@@ -259,7 +270,7 @@ fn the_network() {
     table.check("a workspace that is a file", 3, &site("1").replace("work-of-site", "_"), &[&own, &file]);
     let tool = format!("net peers --via tcp://localhost:{port} --timeout 1 --credentials _");
     table.check("a tool with a kit of another project", 4, &tool, &[&table.scene.kit("q", "site-1")]);
-    let asked = format!("{tool} --identity server=localhost --target site-9");
+    let asked = format!("{tool} --target site-9");
     table.check("a cell that is not there, at a server that tells members only", 5, &asked, &[&own]);
     drop(running);
     snapshot::check("messages/network.txt", &table.text);

@@ -122,8 +122,13 @@ impl Scene {
 
     /// Runs a command to its end; its standard input stays open as long.
     pub(crate) fn run(&self, command: &mut Command) -> Ended {
+        self.run_in(&self.path("work"), command)
+    }
+
+    /// The same in another folder.
+    pub(crate) fn run_in(&self, folder: &Path, command: &mut Command) -> Ended {
         let mut child = command
-            .current_dir(self.path("work"))
+            .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -199,14 +204,30 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts it and waits until it is ready.
     pub(crate) fn start(arguments: &[OsString]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fedcell"));
-        let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut running = Self { input: child.stdin.take(), child, lines };
+        let mut running = Self::begin(arguments);
         running.event("ready");
         running
+    }
+
+    /// Starts it.
+    pub(crate) fn begin(arguments: &[OsString]) -> Self {
+        Self::begin_in(Path::new("."), arguments)
+    }
+
+    /// Starts it in that folder.
+    pub(crate) fn begin_in(folder: &Path, arguments: &[OsString]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedcell"));
+        let command = command
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Self { input: child.stdin.take(), child, lines }
     }
 
     /// The next thing of that name that it says.

@@ -60,12 +60,20 @@ impl Communicator {
             .maintenance(&cell, Topic::HEART_BEAT.as_str())
             .header(HeaderKey::JOB_IDS, HeaderValue::Texts(&jobs))
             .value(&wording::greeting(self.config().context("")).into_value());
+        let meters = self.meters();
         match self.ask(draft).await {
-            Ok(response) => Ok(HeartbeatReply { abort_jobs: abort_list(&response) }),
+            Ok(response) => {
+                meters.heartbeats.increment(1);
+                Ok(HeartbeatReply { abort_jobs: abort_list(&response) })
+            }
             Err(RequestError::Answered { code, text }) if is_about_us(ReturnCode::new(&code)) => {
+                meters.forgotten.increment(1);
                 Err(HeartbeatError::Forgotten { text })
             }
-            Err(error) => Err(HeartbeatError::Request(Box::new(error))),
+            Err(error) => {
+                meters.unanswered.increment(1);
+                Err(HeartbeatError::Request(Box::new(error)))
+            }
         }
     }
 

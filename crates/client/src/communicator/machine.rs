@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::children::Desk;
 use super::config::Config;
+use crate::metrics::AccountMeters;
 
 /// What a site says to its server. Clones are the same Communicator.
 ///
@@ -45,6 +46,7 @@ struct Account {
     attach: Arc<AttachCredential>,
     state: Mutex<State>,
     standing: watch::Sender<Standing>,
+    meters: AccountMeters,
 }
 
 #[derive(Default)]
@@ -91,7 +93,7 @@ impl Communicator {
     pub fn new(config: Config) -> Self {
         let (standing, _) = watch::channel(Standing::default());
         let (attach, state) = (Arc::new(AttachCredential::new()), Mutex::default());
-        Self::of(Arc::new(Account { config, attach, state, standing }), None, None)
+        Self::of(Arc::new(Account { config, attach, state, standing, meters: AccountMeters::new() }), None, None)
     }
 
     /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
@@ -143,9 +145,10 @@ impl Communicator {
     pub fn set_auth(&self, credential: &ClientCredential, session: &str) {
         self.inner.account.attach.set(credential);
         self.state().session = Some(session.to_owned());
-        self.inner.account.standing.send_modify(|standing| {
+        self.change(|standing| {
             standing.credentials += 1;
             standing.last = Credential::Good;
+            true
         });
     }
 
@@ -181,7 +184,7 @@ impl Communicator {
         let shown = self.inner.account.standing.borrow().credentials;
         let outcome = draft.send().await.and_then(Response::success);
         if outcome.as_ref().is_err_and(|error| is_about_us(error.return_code())) {
-            self.inner.account.standing.send_if_modified(|standing| {
+            self.change(|standing| {
                 // What is said of an older one comes late.
                 let is_news = standing.credentials == shown && standing.last == Credential::Good;
                 if is_news {
@@ -191,6 +194,15 @@ impl Communicator {
             });
         }
         outcome
+    }
+
+    /// Changes how the site stands, if `change` says so, and shows it.
+    fn change(&self, change: impl FnOnce(&mut Standing) -> bool) {
+        self.inner.account.standing.send_if_modified(|standing| {
+            let is_changed = change(standing);
+            self.meters().show_registered(standing.last == Credential::Good);
+            is_changed
+        });
     }
 
     /// The service session that the server gave.
@@ -205,6 +217,10 @@ impl Communicator {
         self.state().verifier.clone()
     }
 
+    pub(super) fn meters(&self) -> &AccountMeters {
+        &self.inner.account.meters
+    }
+
     pub(super) fn cells(&self) -> watch::Receiver<Option<Cell>> {
         self.inner.cell.subscribe()
     }
@@ -217,7 +233,10 @@ impl Communicator {
     pub(super) fn forget(&self) {
         self.inner.account.attach.clear();
         self.state().session = None;
-        self.inner.account.standing.send_modify(|standing| standing.last = Credential::None);
+        self.change(|standing| {
+            standing.last = Credential::None;
+            true
+        });
     }
 
     /// A message to the server about this site: direct, with the name of the project.

@@ -41,7 +41,10 @@ impl Communicator {
     /// which the next registration replaces.
     pub async fn register(&self, abort: &CancellationToken) -> Result<Registered, RegisterError> {
         let registered = abort.run_until_cancelled(self.register_patiently()).await;
-        registered.unwrap_or(Err(RegisterError::Aborted))
+        let registered = registered.unwrap_or(Err(RegisterError::Aborted));
+        let meters = self.meters();
+        if registered.is_ok() { &meters.registrations } else { &meters.registrations_failed }.increment(1);
+        registered
     }
 
     /// Has the server prove who it is, and registers nothing. One attempt.

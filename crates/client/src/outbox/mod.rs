@@ -32,6 +32,8 @@ pub use retry::RetryPolicy;
 use entry::{Head, Stage};
 use retry::Schedule;
 
+use crate::metrics::OutboxMeters;
+
 /// How much may wait for the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -80,6 +82,7 @@ pub struct Outbox<S = Files> {
     bytes: u64,
     limits: OutboxLimits,
     schedule: Schedule,
+    meters: OutboxMeters,
 }
 
 /// What is kept in memory of an entry.
@@ -108,8 +111,15 @@ impl<S: Storage> Outbox<S> {
     /// [`OutboxError::Disk`] if the folder cannot be read, or if an entry in it is damaged.
     pub fn open(storage: S, limits: OutboxLimits, retry: RetryPolicy, now: Instant) -> Result<Self, OutboxError> {
         let entries: Entries<S, Head> = Entries::open(storage)?;
-        let mut outbox =
-            Self { entries, tasks: HashMap::new(), next_number: 0, bytes: 0, limits, schedule: Schedule::new(retry) };
+        let mut outbox = Self {
+            entries,
+            tasks: HashMap::new(),
+            next_number: 0,
+            bytes: 0,
+            limits,
+            schedule: Schedule::new(retry),
+            meters: OutboxMeters::new(),
+        };
         for name in outbox.entries.names()? {
             // Files of other names are not ours.
             let Some(number) = entry::number(&name) else { continue };
@@ -125,6 +135,7 @@ impl<S: Storage> Outbox<S> {
             };
             outbox.tasks.insert(head.key(), Known { number, state });
         }
+        outbox.show();
         Ok(outbox)
     }
 
@@ -175,6 +186,7 @@ impl<S: Storage> Outbox<S> {
         self.bytes += bytes;
         self.tasks.insert(task.clone(), Known { number, state: State::Waiting { bytes } });
         self.schedule.add(number, now);
+        self.show();
         Ok(true)
     }
 
@@ -191,6 +203,7 @@ impl<S: Storage> Outbox<S> {
             Ok(None) => {
                 self.schedule.remove(number);
                 self.tasks.retain(|_, known| known.number != number);
+                self.show();
                 Ok(None)
             }
             Err(error) => {
@@ -231,6 +244,7 @@ impl<S: Storage> Outbox<S> {
         if let State::Waiting { bytes } = known.state {
             self.bytes -= bytes;
         }
+        self.show();
         Ok(true)
     }
 
@@ -256,6 +270,11 @@ impl<S: Storage> Outbox<S> {
     /// Tasks that an earlier process has begun and not ended.
     pub fn interrupted(&self) -> impl Iterator<Item = &TaskKey> {
         self.tasks.iter().filter(|(_, known)| known.state == State::Begun { here: false }).map(|(key, _)| key)
+    }
+
+    /// Shows what waits.
+    fn show(&mut self) {
+        self.meters.set(self.schedule.len(), self.bytes);
     }
 
     fn room_for_one(&self) -> Result<u64, OutboxError> {

@@ -17,6 +17,7 @@ use super::event::{LoopEvent, Outcome};
 use super::executor::{ExecuteError, Executor, panicked};
 use super::store::ResultStore;
 use crate::communicator::{Communicator, Pulled, Task, TaskError};
+use crate::metrics::LoopMeters;
 use crate::outbox::{Begin, Outbox, OutboxError, Submission, TaskKey};
 
 /// Reports that a slow reader may lag behind before it misses some.
@@ -63,6 +64,7 @@ pub struct TaskLoop<S: Storage = Files> {
     result_filters: Vec<Arc<dyn TaskFilter>>,
     patience: Option<Duration>,
     events: broadcast::Sender<LoopEvent>,
+    meters: LoopMeters,
 }
 
 impl<S: Storage + Send + 'static> TaskLoop<S> {
@@ -79,6 +81,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
             result_filters: Vec::new(),
             patience: None,
             events,
+            meters: LoopMeters::new(),
         }
     }
 
@@ -316,6 +319,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
     }
 
     fn tell(&self, event: LoopEvent) {
+        self.meters.note(&event);
         // Nobody has to listen.
         let _ = self.events.send(event);
     }

@@ -46,3 +46,10 @@ pub enum MembershipEvent {
         name: String,
     },
 }
+
+impl MembershipEvent {
+    /// Whether a participant has come, gone, or fallen silent.
+    pub(super) const fn is_of_presence(&self) -> bool {
+        matches!(self, Self::Joined { .. } | Self::Left { .. } | Self::Dead { .. } | Self::Revived { .. })
+    }
+}

@@ -425,6 +425,11 @@ impl Registrar {
         self.members().filter(|member| member.kind == ClientType::REGULAR.as_str())
     }
 
+    /// How many sites are alive.
+    pub(super) fn living_sites(&self) -> usize {
+        self.members().filter(|member| is_living_site(member)).count()
+    }
+
     /// A member.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {

@@ -23,9 +23,10 @@ use super::book::{KeptToken, TokenBook};
 use super::event::MembershipEvent;
 use super::keeper::{Keeping, TokenKeeper};
 use super::refusal::Refusal;
-use super::registrar::Registrar;
+use super::registrar::{Granted, Registrar};
 use super::tokens::TokenTable;
 use super::wording;
+use crate::metrics::MemberMeters;
 
 /// Events that a slow reader may lag behind before it misses some. Room for all of them is taken at once.
 const EVENT_BACKLOG: usize = 1024;
@@ -45,6 +46,7 @@ struct Inner {
     keeping: Arc<Keeping>,
     events: broadcast::Sender<MembershipEvent>,
     timer: Notify,
+    meters: MemberMeters,
 }
 
 impl MembershipService {
@@ -60,6 +62,7 @@ impl MembershipService {
                 keeping: Arc::default(),
                 events,
                 timer: Notify::new(),
+                meters: MemberMeters::new(),
             }),
         }
     }
@@ -125,12 +128,22 @@ impl MembershipService {
             show(cell, &own);
         }
         self.serve(cell, Topic::CHALLENGE, |service, request| async move { service.answer_challenge(&request).await });
-        self.serve(
-            cell,
-            Topic::REGISTER,
-            |service, request| async move { service.answer_registration(&request).await },
-        );
-        self.serve(cell, Topic::HEART_BEAT, |service, request| async move { service.answer_heartbeat(&request) });
+        self.serve(cell, Topic::REGISTER, |service, request| async move {
+            let answered = service.answer_registration(&request).await;
+            let meters = &service.inner.meters;
+            match &answered {
+                Ok(answer) if answer.is_some() => meters.admitted.increment(1),
+                Ok(_) => meters.unproved.increment(1),
+                Err(_) => meters.refused.increment(1),
+            }
+            reply(HeaderMap::new(), &wording::grant(answered?.as_ref()))
+        });
+        self.serve(cell, Topic::HEART_BEAT, |service, request| async move {
+            let answered = service.answer_heartbeat(&request);
+            let meters = &service.inner.meters;
+            if answered.is_ok() { &meters.heartbeats } else { &meters.heartbeats_refused }.increment(1);
+            answered
+        });
         self.serve(cell, Topic::QUIT, |service, request| async move { service.answer_quit(&request).await });
         let (service, cell) = (self.clone(), Cell::clone(cell));
         tokio::spawn(async move { service.keep_time(&cell).await });
@@ -182,6 +195,10 @@ impl MembershipService {
             let events: Vec<_> = core::iter::from_fn(|| registrar.poll_event()).collect();
             for event in &events {
                 self.inner.keeping.note(event, &registrar);
+            }
+            if events.iter().any(MembershipEvent::is_of_presence) {
+                let mut sites = self.inner.meters.sites.lock().unwrap_or_else(PoisonError::into_inner);
+                sites.set(registrar.living_sites());
             }
             let is_sooner = match (before, registrar.poll_timeout()) {
                 (_, None) => false,
@@ -239,7 +256,8 @@ impl MembershipService {
         reply(HeaderMap::new(), &wording::challenge_reply(answer))
     }
 
-    async fn answer_registration(&self, request: &Request) -> Result<Reply, Refusal> {
+    /// Makes a member of whoever asks; none if its proof does not hold.
+    async fn answer_registration(&self, request: &Request) -> Result<Option<Granted>, Refusal> {
         let (now, applicant) = (request.cell().now(), wording::applicant(request)?);
         let name = applicant.name.clone();
         let candidate = self.with(|registrar| registrar.handle_registration(now, request.origin(), applicant))?;
@@ -247,7 +265,7 @@ impl MembershipService {
         let Some(proved) = proved else {
             let origin = request.origin();
             tracing::warn!(client = %name.escape_debug(), %origin, "a registration without a proof that holds");
-            return reply(HeaderMap::new(), &wording::grant(None));
+            return Ok(None);
         };
         let granted = self.with(|registrar| registrar.admit(now, proved))?;
         if let Err(error) = self.kept().await {
@@ -256,7 +274,7 @@ impl MembershipService {
             self.with(|registrar| registrar.remove(&name));
             return Err(Refusal::again("the server cannot keep a token now"));
         }
-        reply(HeaderMap::new(), &wording::grant(Some(&granted)))
+        Ok(Some(granted))
     }
 
     fn answer_heartbeat(&self, request: &Request) -> Result<Reply, Refusal> {

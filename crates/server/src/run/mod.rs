@@ -18,6 +18,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use fedcell_cell::metrics::Counter;
 use fedcell_durable::{Files, Storage};
 use fedcell_fobs::typed::{Dxo, FobsType, Shareable};
 use fedcell_fobs::{Value, encode};
@@ -44,6 +45,7 @@ pub struct Run<S = Files> {
     closings: Vec<Closing>,
     events: VecDeque<RunEvent>,
     is_broken: bool,
+    rounds: Counter,
 }
 
 #[derive(Debug)]
@@ -211,6 +213,7 @@ impl<S: Storage> Run<S> {
         // The journal no longer names it; if it stays, it is in nobody's way.
         _ = self.journal.storage_mut().remove(&model_file(number));
         let is_best = judgement.is_some_and(|judgement| judgement.is_best);
+        self.rounds.increment(1);
         self.events.push_back(RunEvent::RoundClosed { round: number, outcome, counted, metric: mean, is_best });
         match ending {
             Some(reason) => {

@@ -60,7 +60,17 @@ impl<S: Storage> Run<S> {
         let stage = Stage::Ended(Ending::AllRounds);
         let closings = resumed.as_mut().map(|resumed| core::mem::take(&mut resumed.closings)).unwrap_or_default();
         let events = VecDeque::new();
-        let mut run = Self { config, journal, model, stage, selection, closings, events, is_broken: false };
+        let mut run = Self {
+            config,
+            journal,
+            model,
+            stage,
+            selection,
+            closings,
+            events,
+            is_broken: false,
+            rounds: crate::metrics::rounds(),
+        };
         match &mut resumed {
             None => {
                 let records = [run.began(), run.opened(0, model_file(0))];

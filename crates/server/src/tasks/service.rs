@@ -15,6 +15,7 @@ use super::error::TaskServiceError;
 use super::wording;
 use crate::controller::{Controller, Step};
 use crate::membership::{MembershipEvent, MembershipService};
+use crate::metrics::TaskMeters;
 
 /// Reports that a slow reader may lag behind before it misses some.
 const REPORT_BACKLOG: usize = 4096;
@@ -30,6 +31,7 @@ struct Inner<C: Controller> {
     reports: broadcast::Sender<C::Event>,
     outcome: watch::Sender<Option<Result<(), TaskServiceError>>>,
     changed: Notify,
+    meters: TaskMeters,
 }
 
 impl<C: Controller> Clone for TaskService<C> {
@@ -49,8 +51,14 @@ where
         let (reports, receiver) = broadcast::channel(REPORT_BACKLOG);
         // A run that was over before a restart is over, whether somebody asks or not.
         let (outcome, _) = watch::channel(controller.is_ended().then_some(Ok(())));
-        let inner =
-            Inner { job: job.into(), controller: Mutex::new(controller), reports, outcome, changed: Notify::new() };
+        let inner = Inner {
+            job: job.into(),
+            controller: Mutex::new(controller),
+            reports,
+            outcome,
+            changed: Notify::new(),
+            meters: TaskMeters::new(),
+        };
         (Self { inner: Arc::new(inner) }, receiver)
     }
 
@@ -185,7 +193,10 @@ where
         let step = self.with(|controller, now| controller.task_for(site, now)).map_err(|error| unavailable(&error))?;
         let job = self.inner.job.as_str();
         Ok(match step {
-            Step::Task(task) => wording::task(job, task),
+            Step::Task(task) => {
+                self.inner.meters.tasks.increment(1);
+                wording::task(job, task)
+            }
             Step::Wait(after) => wording::try_again(job, after),
             Step::End => wording::end_run(job),
         })
@@ -196,6 +207,7 @@ where
         let result = wording::shareable(body)?;
         let receipt =
             self.with(|controller, now| controller.result(site, result, now)).map_err(|error| unavailable(&error))?;
+        self.inner.meters.note(receipt);
         tracing::debug!(site, ?receipt, "a result");
         Ok(Value::from(""))
     }

@@ -19,6 +19,8 @@ pub(super) enum Kits {
     /// We, as a project file of the reference says.
     OursOfItsProject,
     Reference,
+    /// The same, of a project that says nothing of protection: the reference writes `None`, as a text.
+    ReferenceUnsaid,
 }
 
 impl Kits {
@@ -28,7 +30,12 @@ impl Kits {
         match self {
             Self::Ours => ours(folder, ports),
             Self::OursOfItsProject => ours_of_its_project(folder, ports),
-            Self::Reference => of_the_reference(folder, ports),
+            Self::Reference => of_the_reference(folder, &project(ports)),
+            Self::ReferenceUnsaid => {
+                let said = project(ports);
+                let unsaid = said.replace("connection_security: mtls\n", "").replace(", connection_security: mtls", "");
+                of_the_reference(folder, &unsaid)
+            }
         }
     }
 }
@@ -51,8 +58,8 @@ fn ours_of_its_project(folder: &Path, ports: [u16; 3]) -> Result<PathBuf> {
     Ok(folder.join("proj/prod_00"))
 }
 
-fn of_the_reference(folder: &Path, ports: [u16; 3]) -> Result<PathBuf> {
-    fs::write(folder.join("project.yml"), project(ports))?;
+fn of_the_reference(folder: &Path, project: &str) -> Result<PathBuf> {
+    fs::write(folder.join("project.yml"), project)?;
     // The tool stands beside the interpreter.
     let mut command = Command::new(reference::interpreter().with_file_name("nvflare"));
     command.args(["provision", "-p", "project.yml", "-w", "workspace", "--force"]);

@@ -16,7 +16,7 @@ use super::cell::process::Maker;
 use super::verdict::{Report, Verdict};
 use crate::reference::{self, Role};
 use crate::{Options, binary};
-use doctor::doctor;
+use doctor::{doctor, doctor_behind_a_relay};
 use kits::{Kits, ORGANIZATION};
 
 pub(crate) use participant::Participant;
@@ -78,6 +78,13 @@ const ROWS: [Row; 6] = [
     },
 ];
 
+/// What a row shows.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    Federation(&'a Row),
+    Doctor(fn() -> Outcome),
+}
+
 /// Rows of a quick run.
 const QUICK: [usize; 2] = [1, 3];
 
@@ -96,11 +103,18 @@ pub fn run(options: Options) -> Outcome {
     binary::fedcell()?;
     let report = Report::begin("programs");
     let rows = ROWS.iter().enumerate().filter(|(number, _)| !options.quick || QUICK.contains(number));
-    let rows = rows.map(|(_, row)| (row.makers(), row.name, Some(row)));
-    let doctor_row = (String::from("PR"), "our doctor at its kits", None);
-    let rows = rows.chain([doctor_row]).filter(|(makers, name, _)| report.wants(makers, name)).collect();
-    report.run(1, rows, |(makers, name, row): (_, _, Option<&Row>)| {
-        vec![Verdict::of(&makers, name, || row.map_or_else(doctor, federation))]
+    let rows = rows.map(|(_, row)| (row.makers(), row.name, Shown::Federation(row)));
+    let doctors = [
+        (String::from("PR"), "our doctor at its kits", Shown::Doctor(doctor)),
+        (String::from("PPR"), "our doctor behind its relay", Shown::Doctor(doctor_behind_a_relay)),
+    ];
+    let rows = rows.chain(doctors).filter(|(makers, name, _)| report.wants(makers, name)).collect();
+    report.run(1, rows, |(makers, name, shown)| {
+        let outcome = || match shown {
+            Shown::Federation(row) => federation(row),
+            Shown::Doctor(look) => look(),
+        };
+        vec![Verdict::of(&makers, name, outcome)]
     });
     report.end()
 }

@@ -14,6 +14,7 @@ impl Desk {
     /// Tells whoever waits what has happened to the streams. `neighbour` is where the last message came from.
     pub(crate) fn drain(&mut self, now: UnixTime, neighbour: Option<Fqcn<'_>>, handlers: &Handlers) {
         while let Some(event) = self.streams.poll_event() {
+            self.meters.note(&event);
             match event {
                 StreamEvent::Whole { head, payload } => self.take_whole(now, neighbour, head, payload, handlers),
                 StreamEvent::Began { stream, head } => self.begin(now, neighbour, stream, head, handlers),

@@ -24,6 +24,7 @@ use super::inlet::Inlet;
 use super::outlet::Outlet;
 use super::reader::Source;
 use super::register::{Handlers, StreamHandler};
+use crate::metrics::StreamMeters;
 
 /// What came of the streams and is dealt with after the lock.
 #[derive(Default)]
@@ -76,6 +77,7 @@ pub(crate) struct Desk {
     calls: Calls,
     blobs: Blobs,
     effects: StreamEffects,
+    meters: StreamMeters,
 }
 
 impl Desk {
@@ -87,6 +89,7 @@ impl Desk {
             calls: Calls::default(),
             blobs: Blobs::new(limits),
             effects: StreamEffects::default(),
+            meters: StreamMeters::new(),
         }
     }
 
@@ -253,6 +256,8 @@ impl Desk {
 
     /// What has to be done once the lock is free.
     pub(crate) fn take_effects(&mut self) -> StreamEffects {
+        let counts = self.streams.counts();
+        self.meters.open.set(counts.outgoing + counts.incoming);
         core::mem::take(&mut self.effects)
     }
 
