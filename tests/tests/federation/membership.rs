@@ -17,6 +17,7 @@ use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::transit::Authenticator;
 use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError, TaskError};
+use fedcell_durable::SimulatedDisk;
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::ServerCommand;
 use fedcell_server::membership::{
@@ -221,16 +222,12 @@ impl Jobs for Aborted {
 
 #[tokio::test(start_paused = true)]
 async fn a_site_outlives_a_server_that_forgets_it_and_one_that_remembers() {
-    let (network, first) = (MemoryNetwork::new(), service(Some(keys())));
-    let mut events = first.events();
+    let (network, first, disk) = (MemoryNetwork::new(), service(Some(keys())), SimulatedDisk::new());
+    let keep = |service: &MembershipService, now| service.keep_tokens_on(disk.clone(), [7; 32], now).unwrap();
+    assert_eq!(keep(&first, UnixTime::from_secs(0)), 0);
     let cell = server(&network, &first).await;
     let site = site(&network, config("site-1", "site-1", "server1")).await;
     register(&site).await.unwrap();
-    let record = event(&mut events, |event| match event {
-        MembershipEvent::TokenIssued(record) => Some(record),
-        _ => None,
-    })
-    .await;
     let (aborted, stop) = (Arc::new(Aborted::default()), CancellationToken::new());
     let beating = {
         let (site, aborted, stop) = (site.clone(), aborted.clone(), stop.clone());
@@ -240,8 +237,7 @@ async fn a_site_outlives_a_server_that_forgets_it_and_one_that_remembers() {
     // A server that has kept its tokens knows the site at once.
     cell.shutdown().await;
     let second = service(Some(keys()));
-    let now = cell.now();
-    second.with(|registrar| registrar.restore(now, *record).unwrap());
+    assert_eq!(keep(&second, cell.now()), 1);
     let mut events = second.events();
     let cell = server(&network, &second).await;
     heard(&site).await;

@@ -12,7 +12,7 @@ use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_auth::rand_core::CryptoRng;
 use fedcell_auth::token::{ClientCredential, IssueError, RegistryLimits, TokenIssuer, TokenRecord, TokenRegistry};
 use fedcell_auth::{CommonName, SecretText, UnixTime};
-use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
+use fedcell_cell_proto::address::Fqcn;
 use fedcell_fobs::Map;
 use fedcell_protocol_defs::federation::{ClientType, RefusalText, RegistrationDefaults};
 
@@ -342,32 +342,7 @@ impl Registrar {
     ///
     /// # Errors
     ///
-    /// [`IssueError`] if the record is no good or there is no room.
-    pub fn restore(&mut self, now: UnixTime, record: TokenRecord) -> Result<(), IssueError> {
-        let name = record.client_name.clone();
-        let member = Member {
-            fqsn: name.clone(),
-            name,
-            fqcn: FqcnBuf::parse(&record.origin).map_err(|_| IssueError::BadRecord)?,
-            kind: ClientType::REGULAR.as_str().to_owned(),
-            is_leaf: true,
-            organisation: None,
-            site_config: None,
-            address: String::new(),
-            software: String::new(),
-            joined: record.issued,
-            seen: now,
-            presence: Presence::Alive,
-            jobs: BTreeSet::new(),
-        };
-        self.restore_member(now, record, member)
-    }
-
-    /// The same, of a client of which more is known.
-    ///
-    /// # Errors
-    ///
-    /// As [`restore`](Self::restore); and if the member is another one than the record's client.
+    /// [`IssueError`] if the record is no good, there is no room, or the member is another one than the record's client.
     pub fn restore_member(&mut self, now: UnixTime, record: TokenRecord, member: Member) -> Result<(), IssueError> {
         let Some(security) = &mut self.security else { return Err(IssueError::BadRecord) };
         if member.name != record.client_name || member.fqcn.as_str() != record.origin {

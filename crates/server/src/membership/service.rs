@@ -68,7 +68,7 @@ impl MembershipService {
     }
 
     /// Has tokens kept over a restart: the reply that brings a token leaves when it is kept. Call this before
-    /// [`attach`](Self::attach), and after what was kept has been [restored](Registrar::restore); changes before it are
+    /// [`attach`](Self::attach), and after what was kept has been [restored](Registrar::restore_member); changes before it are
     /// not kept. False if somebody keeps them already.
     pub fn keep_tokens(&self, keeper: Arc<dyn TokenKeeper>) -> bool {
         self.inner.keeping.set(keeper)
