@@ -71,9 +71,18 @@ pub(super) fn no_leak(before: &Held, after: &Held) -> Result<()> {
     Ok(())
 }
 
+/// How many troubles the transfers have met that have arrived.
+pub(super) fn troubles_met(results: &[(Transfer, Result<Done>)]) -> String {
+    let mut met: Vec<_> = results.iter().filter_map(|(_, outcome)| Some(outcome.as_ref().ok()?.met)).collect();
+    met.sort_unstable();
+    let (arrived, calm) = (met.len(), met.iter().filter(|met| **met == 0).count());
+    let (median, most) = (met.get(arrived / 2).unwrap_or(&0), met.last().unwrap_or(&0));
+    format!("{} arrived although they met trouble, {median} (median) to {most}; {calm} met none", arrived - calm)
+}
+
 /// Share of the bytes that went through a proxy more than once. A trouble may cost a stream what was on its way, several
 /// times if it lasts; nothing that lies behind that goes again. A source gives a piece again at most, not all.
-pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, usize, Result<Done>)]) -> Result<f64> {
+pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, Result<Done>)]) -> Result<f64> {
     let accounts = network.accounts()?;
     let mut by_topic: HashMap<&str, Vec<&Value>> = HashMap::new();
     let (mut bytes, mut again) = (0_u64, 0_u64);
@@ -96,9 +105,10 @@ pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, usize, Result
             ensure!(behind <= window, "{transfer}: it went {behind} chunks back, {window} may be on their way");
         }
     }
-    for (transfer, troubles, given) in results {
-        let Ok(given) = given.as_ref().map(|done| done.given) else { continue };
-        let allowed = transfer.size + (*troubles as u64 + 1) * PIECES;
+    for (transfer, outcome) in results {
+        let Ok(Done { given, met, .. }) = outcome else { continue };
+        let given = *given;
+        let allowed = transfer.size + (*met as u64 + 1) * PIECES;
         ensure!(given <= allowed, "{transfer}: its source gave {given} bytes");
     }
     #[expect(clippy::cast_precision_loss, reason = "a share")]

@@ -1,22 +1,22 @@
 //! The processes of the network: three that stay, a relay that does not, and the proxies between them.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use fedcell_netsim::SimRng;
 use serde_json::{Value, json};
 
+use super::trouble::{Kind as TroubleKind, Trouble};
 use crate::interop::cell::kits::Kits;
 use crate::interop::cell::network::START_LIMIT;
 use crate::interop::cell::process::{Awaited, Kind, Maker, Process};
 use crate::proxy::PROXY_ARGUMENT;
 
 /// Bytes a second and direction through a proxy: a transfer takes long enough to be hit.
-const RATE: u64 = 30 << 20;
+const RATE: u64 = 20 << 20;
 
 /// Bytes of a chunk and of a window of all cells.
 pub(super) const CHUNK: u64 = 256 << 10;
@@ -36,9 +36,9 @@ pub(super) struct Network<'a> {
     cells: Vec<Mutex<Process>>,
     relay: Mutex<Process>,
     relay_config: Value,
-    /// Before the server, and before the relay for each site.
+    /// Each before a cell that stays: between it and the relay.
     proxies: Vec<Mutex<Process>>,
-    troubles: AtomicUsize,
+    troubles: Mutex<Vec<Trouble>>,
 }
 
 impl<'a> Network<'a> {
@@ -66,8 +66,7 @@ impl<'a> Network<'a> {
         server.call("wait_peer", json!({"fqcn": RELAY, "up": true, "timeout": START_LIMIT.as_secs_f64()}))?;
         cells.push(Mutex::new(server));
         cells.extend(waiting.into_iter().map(Mutex::new));
-        let network =
-            Self { kits, cells, relay: Mutex::new(relay), relay_config, proxies, troubles: AtomicUsize::new(0) };
+        let network = Self { kits, cells, relay: Mutex::new(relay), relay_config, proxies, troubles: Mutex::default() };
         network.wait_children()?;
         Ok(network)
     }
@@ -97,39 +96,41 @@ impl<'a> Network<'a> {
         self.proxies.iter().map(|proxy| lock(proxy).call("report", json!({}))).collect()
     }
 
+    /// How many cells stay.
+    pub(super) const fn cells(&self) -> usize {
+        CELLS.len()
+    }
+
     /// Troubles made so far.
-    pub(super) fn troubles(&self) -> usize {
-        self.troubles.load(Ordering::Acquire)
+    pub(super) fn troubles(&self) -> Vec<Trouble> {
+        lock(&self.troubles).clone()
     }
 
-    /// Kills the relay as a power failure would, and starts it again.
-    pub(super) fn kill_relay(&self, down: Duration) -> Result<()> {
-        self.troubles.fetch_add(1, Ordering::AcqRel);
-        let mut relay = lock(&self.relay);
-        relay.kill()?;
-        thread::sleep(down);
-        *relay = start(self.kits, &self.relay_config)?;
-        relay.event("started", START_LIMIT)?;
-        Ok(())
-    }
-
-    /// Stops the relay's process for a while.
-    pub(super) fn stop_relay(&self, stopped: Duration) -> Result<()> {
-        self.troubles.fetch_add(1, Ordering::AcqRel);
-        let relay = lock(&self.relay);
-        signal(relay.id(), "STOP")?;
-        thread::sleep(stopped);
-        signal(relay.id(), "CONT")
-    }
-
-    /// Cuts the connections of one proxy and lets it take no new ones for a while.
-    pub(super) fn cut(&self, random: &mut SimRng, away: Duration) -> Result<()> {
-        self.troubles.fetch_add(1, Ordering::AcqRel);
-        let proxy = &self.proxies[random.below(self.proxies.len())];
-        lock(proxy).call("block", json!({"on": true}))?;
-        lock(proxy).call("cut", json!({}))?;
-        thread::sleep(away);
-        lock(proxy).call("block", json!({"on": false}))?;
+    /// Makes trouble that lasts so long.
+    pub(super) fn make(&self, kind: TroubleKind, lasting: Duration) -> Result<()> {
+        lock(&self.troubles).push(Trouble { kind, at: Instant::now() });
+        match kind {
+            TroubleKind::Kill => {
+                let mut relay = lock(&self.relay);
+                relay.kill()?;
+                thread::sleep(lasting);
+                *relay = start(self.kits, &self.relay_config)?;
+                relay.event("started", START_LIMIT)?;
+            }
+            TroubleKind::Stop => {
+                let relay = lock(&self.relay);
+                signal(relay.id(), "STOP")?;
+                thread::sleep(lasting);
+                signal(relay.id(), "CONT")?;
+            }
+            TroubleKind::Cut { cell } => {
+                let proxy = &self.proxies[cell];
+                lock(proxy).call("block", json!({"on": true}))?;
+                lock(proxy).call("cut", json!({}))?;
+                thread::sleep(lasting);
+                lock(proxy).call("block", json!({"on": false}))?;
+            }
+        }
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! One transfer: a blob or a byte stream that is sent reliably, or a download; either way, between all pairs of cells.
 
 use core::fmt;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::TRANSFER_LIMIT;
 use super::network::{CELLS, Network};
+use super::trouble::Trouble;
 
 const CHANNEL: &str = "aux_communication";
 
@@ -36,8 +38,6 @@ pub(super) struct Transfer {
     pub(super) size: u64,
     /// Topic of its stream, its own.
     pub(super) topic: String,
-    /// Troubles before it began.
-    pub(super) troubles_before: usize,
 }
 
 /// How it went.
@@ -47,22 +47,24 @@ pub(super) struct Done {
     pub(super) seconds: f64,
     /// Bytes that the source of a download gave away.
     pub(super) given: u64,
+    /// Troubles between its ends that began while it was on its way.
+    pub(super) met: usize,
 }
 
 impl Transfer {
     /// The transfer of that number.
-    pub(super) fn new(_network: &Network<'_>, index: usize, troubles_before: usize) -> Self {
+    pub(super) fn new(index: usize) -> Self {
         const PAIRS: [(usize, usize); 6] = [(0, 1), (1, 0), (2, 0), (0, 2), (1, 2), (2, 1)];
         let kind = [Kind::Blob, Kind::Raw, Kind::Stream, Kind::Arrays][index % 4];
         let (from, to) = PAIRS[index % PAIRS.len()];
         let size = (16 << 20) + (index as u64 % 7) * (5 << 20) + index as u64 * 4;
-        Self { kind, from, to, size, topic: format!("transfer-{index}"), troubles_before }
+        Self { kind, from, to, size, topic: format!("transfer-{index}") }
     }
 
     /// Does it.
     pub(super) fn run(&self, network: &Network<'_>) -> Result<Done> {
-        let start = std::time::Instant::now();
         let limit = TRANSFER_LIMIT.as_secs_f64();
+        let start;
         let mut given = 0;
         let (kind, way) = match self.kind {
             Kind::Blob => ("blob", false),
@@ -78,6 +80,7 @@ impl Transfer {
             let offer = json!({"kind": kind, "payload": payload, "timeout": limit});
             let offer = network.call(self.from, "offer", offer)?;
             let fetch = json!({"kind": kind, "fqcn": CELLS[self.from], "ref": offer["ref"], "timeout": limit});
+            start = Instant::now();
             let fetched = network.call(self.to, "fetch", fetch)?;
             ensure!(fetched["failure"].is_null(), "{}", fetched["failure"]);
             ensure!(fetched["got"] == offer["sent"], "got {}, offered {}", fetched["got"], offer["sent"]);
@@ -90,6 +93,7 @@ impl Transfer {
                 "kind": kind, "target": CELLS[self.to], "channel": CHANNEL, "topic": self.topic, "size": self.size,
                 "reliable": true, "timeout": limit,
             });
+            start = Instant::now();
             let sent = network.call(self.from, "send", command)?;
             ensure!(sent["failure"].is_null(), "{}", sent["failure"]);
             let command = json!({"channel": CHANNEL, "topic": self.topic, "count": 1, "timeout": limit});
@@ -101,7 +105,10 @@ impl Transfer {
                 ensure!(sent == got, "{field} is {got}, sent was {sent}");
             }
         }
-        Ok(Done { seconds: start.elapsed().as_secs_f64(), given })
+        let seconds = start.elapsed().as_secs_f64();
+        let concerns = |trouble: &Trouble| trouble.at >= start && trouble.concerns([self.from, self.to]);
+        let met = network.troubles().iter().filter(|trouble| concerns(trouble)).count();
+        Ok(Done { seconds, given, met })
     }
 
     /// Whether the receiver pulls.

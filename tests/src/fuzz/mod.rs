@@ -7,6 +7,8 @@ pub mod auth;
 pub mod cell;
 pub mod download;
 pub mod fobs;
+pub mod objects;
+mod script;
 pub mod session;
 pub mod stream;
 
@@ -29,5 +31,6 @@ pub const TARGETS: &[Target] = &[
     ("download_body", download::body),
     ("fobs_decode", fobs::decoding),
     ("fobs_round_trip", fobs::round_trip),
+    ("objects", objects::requests),
     ("stream", stream::messages),
 ];

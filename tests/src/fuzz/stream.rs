@@ -12,44 +12,16 @@ use fedcell_cell_proto::stream::{Blob, IncomingId, OpenStream, StreamConfig, Str
 use fedcell_protocol_defs::cell::HeaderKey as CellKey;
 use fedcell_protocol_defs::stream::{HeaderKey, Topic};
 
+use super::script::Script;
+
 const NOW: UnixTime = UnixTime::from_secs(1_767_225_600);
 /// The most that may wait of one stream, and how many may be open.
 const MOST: (u64, usize) = (4096, 4);
 
-/// Bytes that are taken one by one; zeroes when there are no more.
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn number(&mut self) -> i64 {
-        let byte = i64::from(self.byte());
-        match byte {
-            // Numbers at the edge, and what is no number of a chunk at all.
-            0..=31 => byte,
-            250 => i64::MAX,
-            251 => i64::MIN,
-            252 => -1,
-            253 => 1 << 40,
-            _ => byte * 37,
-        }
-    }
-
-    fn bytes(&mut self, len: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
-}
-
 /// The bytes say what happens: chunks, acknowledgements and errors with any headers, time that passes, streams that are
 /// opened, readers that read. Nothing panics, and no more is kept than is allowed.
 pub fn messages(bytes: &[u8]) {
-    let mut script = Script(bytes);
+    let mut script = Script::new(bytes);
     let mut config = StreamConfig::default();
     (config.chunk_size, config.window, config.least_in_flight, config.max_unread) = (64, 1024, 256, MOST.0);
     (config.max_incoming, config.max_incoming_per_origin, config.max_failed) = (MOST.1, 3, 8);
@@ -57,7 +29,7 @@ pub fn messages(bytes: &[u8]) {
     let mut streams = Streams::new(config, 0);
     let mut now = NOW;
     let mut readers: Vec<(IncomingId, usize)> = Vec::new();
-    while !script.0.is_empty() {
+    while !script.is_over() {
         match script.byte() % 8 {
             0..=3 => streams.handle_message(now, message(&mut script), |head| {
                 Blob::check_declared(head, 1 << 20)?;

@@ -105,11 +105,11 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
             rows.push(row(format!("{word} are downloaded, {way}"), move |net| downloads(net, kind, from, to)));
         }
         rows.push(row(format!("a reference that nobody knows, {way}"), move |net| unknown_reference(net, from, to)));
-        // A receiver of the reference takes a short stream whose frames are repeated after its end for a new one: the
-        // same object comes twice there, and the first one of a stream ends it then.
-        let repeats = plan.link == Link::Shuffled && plan.maker(to) == Maker::Theirs;
-        for case in objects::CASES.into_iter().filter(|_| !repeats) {
-            rows.push(row(format!("a stream of {}, {way}", case.name), move |net| objects::show(net, case, from, to)));
+        let tries = objects::tries(plan, to);
+        for case in objects::CASES {
+            let several = if tries > 1 { format!(", in {tries} tries") } else { String::new() };
+            let name = format!("a stream of {}, {way}{several}", case.name);
+            rows.push(row(name, move |net| objects::show(net, case, from, to, tries)));
         }
     }
     rows.push(row("32 requests at once in both directions", many));
