@@ -53,11 +53,26 @@ pub enum Produced {
     Failed,
 }
 
-/// Where an array is.
+/// Where an array is that is offered.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+#[non_exhaustive]
+pub enum Place {
+    /// In memory.
     Memory(Array),
+    /// In a file, from which it is read when somebody wants it, a large one part by part while it is sent.
     Disk(SpilledArray),
+}
+
+impl From<Array> for Place {
+    fn from(array: Array) -> Self {
+        Self::Memory(array)
+    }
+}
+
+impl From<SpilledArray> for Place {
+    fn from(array: SpilledArray) -> Self {
+        Self::Disk(array)
+    }
 }
 
 /// An array that is offered.

@@ -119,7 +119,7 @@ impl Fetch {
     async fn run(self, disk: Option<Disk>) -> Result<(Value, Arc<Kept>), FetchError> {
         let mut value = self.value?;
         let shared = self.downloads.shared();
-        let own = Arc::new(DownloadRef::arrays(self.downloads.address().as_str(), shared.uuid()));
+        let own = self.downloads.batch_of_arrays();
         let mut kept = Kept { source: Arc::clone(&own), arrays: HashMap::new() };
         if self.is_passed_through {
             return Ok((value, Arc::new(kept)));

@@ -24,7 +24,7 @@ mod service;
 mod sink;
 mod spill;
 
-pub use batch::{Produced, Producer};
+pub use batch::{Place, Produced, Producer};
 pub use config::DownloadConfig;
 pub use error::{FetchError, OfferError};
 pub use fetch::{Fetch, Fetched, Progress};

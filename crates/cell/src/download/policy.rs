@@ -58,7 +58,7 @@ pub(super) fn leave(
     terms: Transaction,
 ) -> Result<(Body, Option<Offer>), OfferError> {
     let shared = downloads.shared();
-    let source = Arc::new(DownloadRef::arrays(downloads.address().as_str(), shared.uuid()));
+    let source = downloads.batch_of_arrays();
     let mut policy = Leave { shared, source: Arc::clone(&source), items: Vec::new() };
     let encoded = Encoder::new().encode_with(value, &mut policy).map_err(BodyError::Fobs)?;
     let body = Body::fobs(encoded.into_segments().into_iter().collect::<Payload>());

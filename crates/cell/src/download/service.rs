@@ -14,8 +14,7 @@ use fedcell_cell_proto::download::source::{
     OpenError, Outcome, Receivers, Source, SourceEvent, Transaction, TransactionId,
 };
 use fedcell_cell_proto::registry::Registry;
-use fedcell_fobs::array::Array;
-use fedcell_fobs::{Blob, DatumId, Text, Value};
+use fedcell_fobs::{Blob, DatumId, DownloadRef, Text, Value};
 use fedcell_protocol_defs::cell::ReturnCode;
 use fedcell_protocol_defs::download::{Channel, IdPrefix, Topic};
 use tokio::sync::{Notify, watch};
@@ -26,7 +25,7 @@ use super::error::OfferError;
 use super::fetch::Fetch;
 use super::offer::Offer;
 use super::policy;
-use super::spill::Kept;
+use super::spill::{Kept, Spill, SpilledArray};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::error::RequestError;
@@ -288,18 +287,32 @@ impl Downloads {
         policy::leave(self, value, terms)
     }
 
-    /// Offers arrays by name.
+    /// Offers arrays by name, each in memory or in a file.
     ///
     /// # Errors
     ///
     /// [`OfferError`] if the service refuses.
-    pub fn offer_arrays(
+    pub fn offer_arrays<A: Into<Place>>(
         &self,
-        arrays: impl IntoIterator<Item = (Text, Array)>,
+        arrays: impl IntoIterator<Item = (Text, A)>,
         terms: Transaction,
     ) -> Result<Offer, OfferError> {
-        let items = arrays.into_iter().map(|(id, array)| Item::new(&id, Place::Memory(array))).collect();
+        let items = arrays.into_iter().map(|(id, array)| Item::new(&id, array.into())).collect();
         self.offer_one(Batch::Arrays(items), terms)
+    }
+
+    /// Takes arrays in files, so that values may have [references](Spill::reference) to them in the place of arrays. They
+    /// are offered when such a value is sent, and never in memory as a whole if they are large.
+    #[must_use]
+    pub fn keep(&self, arrays: impl IntoIterator<Item = (Text, SpilledArray)>) -> Spill {
+        let kept = Arc::new(Kept { source: self.batch_of_arrays(), arrays: arrays.into_iter().collect() });
+        self.shared().keep(&kept);
+        Spill::new(kept)
+    }
+
+    /// A reference of its own to arrays that are here.
+    pub(super) fn batch_of_arrays(&self) -> Arc<DownloadRef> {
+        Arc::new(DownloadRef::arrays(self.address().as_str(), self.shared().uuid()))
     }
 
     /// Offers a long byte string.

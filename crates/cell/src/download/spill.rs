@@ -1,4 +1,4 @@
-//! Arrays that are on disk instead of in memory.
+//! Arrays that are on disk instead of in memory: fetched ones that went there, and those in files of the application.
 //!
 //! All arrays of one fetched value are in one file, which loses its name as soon as it is open: nothing is left of it
 //! when the process ends, however it ends. Views read at their own positions and share the file.
@@ -6,7 +6,7 @@
 use core::fmt;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,7 +64,12 @@ impl SpillFile {
     }
 }
 
-/// An array on disk. Clones are the same array; the space is free again when the last one is dropped.
+/// Bytes that are read at first of a `.npy` file: what stands before the elements is seldom longer.
+const NPY_START: usize = 1024;
+/// Bytes before the elements from which on it is taken for another file.
+const NPY_MOST: usize = 128 * 1024;
+
+/// An array on disk. Clones are the same array; the space of one that was fetched is free again when the last is dropped.
 #[derive(Clone)]
 pub struct SpilledArray {
     layout: ArrayLayout,
@@ -75,6 +80,42 @@ pub struct SpilledArray {
 impl SpilledArray {
     pub(crate) const fn new(layout: ArrayLayout, file: Arc<SpillFile>, offset: u64) -> Self {
         Self { layout, file, offset }
+    }
+
+    /// An array whose elements stand in a file from this byte on, row after row or as the layout says. The file must not
+    /// change as long as the array is used. Nothing of the elements is read.
+    ///
+    /// # Errors
+    ///
+    /// The file ends before the elements do.
+    pub fn in_file(file: File, layout: ArrayLayout, offset: u64) -> io::Result<Self> {
+        let elements = layout.data_len().map(|length| length as u64);
+        let end = elements.and_then(|length| offset.checked_add(length));
+        if end.is_none_or(|end| end > file.metadata().map_or(0, |about| about.len())) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before the elements do"));
+        }
+        Ok(Self::new(layout, Arc::new(SpillFile(file)), offset))
+    }
+
+    /// The array of a `.npy` file, which must not change as long as the array is used. Nothing of the elements is read.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or is none with an array that can be sent.
+    pub fn open_npy(path: impl AsRef<Path>) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let (mut start, mut length) = (Vec::new(), NPY_START);
+        loop {
+            io::Read::take(&mut file, (length - start.len()) as u64).read_to_end(&mut start)?;
+            let found = ArrayLayout::from_npy_prefix(&start);
+            if let Some((layout, offset)) = found.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+                return Self::in_file(file, layout, offset as u64);
+            }
+            if start.len() < length || length > NPY_MOST {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a complete .npy file"));
+            }
+            length *= 4;
+        }
     }
 
     /// Type, shape and order of the elements.
@@ -129,9 +170,9 @@ impl fmt::Debug for SpilledArray {
     }
 }
 
-/// The arrays of a fetched value that are on disk.
+/// Arrays that are on disk, those of a fetched value or those in files that [were given](super::Downloads::keep).
 ///
-/// In the value they are references to this cell. Sent with a value, they are offered like arrays in memory, as long as
+/// In a value they are references to this cell. Sent with a value, they are offered like arrays in memory, as long as
 /// this is not dropped. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Spill {
@@ -156,6 +197,13 @@ impl Spill {
             return None;
         }
         self.kept.arrays.get(&reference.item)
+    }
+
+    /// What stands for the array of this name in a value; the arrays of a fetched value are in it already.
+    #[must_use]
+    pub fn reference(&self, name: impl Into<Text>) -> Option<ArrayRef> {
+        let name = name.into();
+        self.kept.arrays.contains_key(&name).then(|| self.kept.source.item(name))
     }
 
     /// How many arrays are on disk.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::HandlerError;
-use crate::download::{DownloadConfig, FetchError, Offer, Produced, Producer};
+use crate::download::{DownloadConfig, FetchError, Offer, Produced, Producer, SpilledArray};
 
 /// An array of bytes that tell where they stand, and whose it is.
 fn array(number: usize, length: usize) -> Array {
@@ -193,6 +193,59 @@ async fn large_arrays_go_to_disk_and_are_served_from_there() {
     assert_eq!(response.fetch(&site).await.unwrap(), value);
     released(&server).await;
     released(&site).await;
+}
+
+#[tokio::test]
+async fn arrays_in_files_are_offered_and_sent_in_values() {
+    let (server, site) = pair().await;
+    let folder = tempfile::tempdir().unwrap();
+    let lengths = [3000, 12 << 20];
+    let in_files: Vec<_> = lengths
+        .iter()
+        .enumerate()
+        .map(|(number, &length)| {
+            let array = array(number, length);
+            let path = folder.path().join(format!("{number}.npy"));
+            std::fs::write(&path, [array.npy_header(), array.data().to_bytes().to_vec()].concat()).unwrap();
+            (Text::from(format!("layer{number}")), SpilledArray::open_npy(path).unwrap())
+        })
+        .collect();
+    let downloads = server.downloads();
+    let offer = downloads.offer_arrays(in_files.clone(), downloads.terms(Receivers::Count(1))).unwrap();
+    let fetched = site.downloads().fetch_arrays("server", offer.ref_ids()[0].clone()).await.unwrap();
+    for (number, length) in lengths.into_iter().enumerate() {
+        assert_eq!(fetched[&Text::from(format!("layer{number}"))], array(number, length));
+    }
+    // In a value that is sent they are what arrays in memory are.
+    let spill = downloads.keep(in_files);
+    let named = (0..lengths.len()).map(|number| format!("layer{number}"));
+    let mut references: Map = named.map(|name| (name.clone(), spill.reference(name))).collect();
+    references.insert("again", spill.reference("layer0"));
+    references.insert("round", 3);
+    assert_eq!(spill.reference("layer2"), None);
+    let asked = server.request("site-1", "test", "model").value(&references.into()).timeout(PATIENCE);
+    let response = asked.send().await.unwrap().success().unwrap();
+    drop(spill);
+    assert_eq!(response.fetch(&server).await.unwrap(), model(&lengths));
+    released(&server).await;
+    released(&site).await;
+}
+
+#[test]
+fn what_is_no_file_with_an_array_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = [array(0, 500).npy_header(), vec![0; 500]].concat();
+    let check = |content: &[u8], kind| {
+        let path = folder.path().join("a.npy");
+        std::fs::write(&path, content).unwrap();
+        assert_eq!(SpilledArray::open_npy(&path).unwrap_err().kind(), kind, "{} bytes", content.len());
+    };
+    use std::io::ErrorKind;
+    check(&whole[..whole.len() - 1], ErrorKind::UnexpectedEof);
+    check(&whole[..20], ErrorKind::InvalidData);
+    check(b"", ErrorKind::InvalidData);
+    check(&[7; 3000], ErrorKind::InvalidData);
+    assert_eq!(SpilledArray::open_npy(folder.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
