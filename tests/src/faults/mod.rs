@@ -31,7 +31,7 @@ use network::Network;
 use transfer::Transfer;
 
 /// Transfers that run at a time: enough for each to be on its way for some seconds.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 12;
 /// Transfers before the first trouble.
 const WARM_UP: usize = 8;
 

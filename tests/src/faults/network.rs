@@ -16,7 +16,7 @@ use crate::interop::cell::process::{Awaited, Kind, Maker, Process};
 use crate::proxy::PROXY_ARGUMENT;
 
 /// Bytes a second and direction through a proxy: a transfer takes long enough to be hit.
-const RATE: u64 = 20 << 20;
+const RATE: u64 = 30 << 20;
 
 /// Bytes of a chunk and of a window of all cells.
 pub(super) const CHUNK: u64 = 256 << 10;

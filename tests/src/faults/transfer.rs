@@ -55,7 +55,8 @@ impl Transfer {
     /// The transfer of that number.
     pub(super) fn new(index: usize) -> Self {
         const PAIRS: [(usize, usize); 6] = [(0, 1), (1, 0), (2, 0), (0, 2), (1, 2), (2, 1)];
-        let kind = [Kind::Blob, Kind::Raw, Kind::Stream, Kind::Arrays][index % 4];
+        // Each kind between each pair, in any 24 in a row.
+        let kind = [Kind::Blob, Kind::Raw, Kind::Stream, Kind::Arrays][(index / PAIRS.len() + index) % 4];
         let (from, to) = PAIRS[index % PAIRS.len()];
         let size = (16 << 20) + (index as u64 % 7) * (5 << 20) + index as u64 * 4;
         Self { kind, from, to, size, topic: format!("transfer-{index}") }

@@ -15,8 +15,8 @@ use super::network::Network;
 const STOPPED: Duration = Duration::from_secs(20);
 /// How long a killed relay or a cut connection stays away, at most.
 const AWAY: Duration = Duration::from_secs(3);
-/// Between two troubles, at most, behind a second in which something gets through.
-const QUIET: Duration = Duration::from_secs(2);
+/// Between two troubles, at least and at most more: long enough for what was lost to be asked for again.
+const QUIET: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// Of ten troubles in a row, whatever their order, so many are stops and so many kills. The others are cuts.
 const OF_TEN: (usize, usize) = (2, 4);
@@ -81,7 +81,7 @@ pub(super) fn make(network: &Network<'_>, mut random: SimRng, over: &AtomicBool)
         network.make(kind, if kind == Kind::Stop { STOPPED } else { random.span(AWAY) })?;
         // The next one shall find connections that carry something.
         network.wait_children()?;
-        thread::sleep(Duration::from_secs(1) + random.span(QUIET));
+        thread::sleep(QUIET.0 + random.span(QUIET.1));
     }
     network.wait_children()
 }
