@@ -1,9 +1,12 @@
 //! Files to and from other cells, with a bar on a terminal.
 
 use core::time::Duration;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use fedcell_cell::download::Progress;
 use fedcell_cell::proto::address::FqcnBuf;
 use fedcell_cell::stream::{StreamError, StreamReader};
 use serde_json::json;
@@ -31,8 +34,8 @@ pub(crate) struct FilePlan {
 ///
 /// [`Failure`] if it cannot be read or does not arrive.
 pub(crate) async fn send_file(connect: &Connect, plan: FilePlan) -> Result<(), Failure> {
-    let size = std::fs::metadata(&plan.path).map_err(Failure::local);
-    let size = size.map_err(|failure| failure.context(format!("cannot read {}", plan.path.display())))?.len();
+    let size = readable(&plan.path)
+        .map_err(|error| Failure::local(error).context(format!("cannot read {}", plan.path.display())))?;
     let cell = connect.tool(plan.limit).await?;
     let bar = progress::bar(plan.path.display().to_string(), Some(size));
     let watched = bar.clone();
@@ -59,7 +62,9 @@ pub(crate) async fn download(connect: &Connect, plan: FilePlan, reference: &str)
     let bar = progress::bar(plan.path.display().to_string(), None);
     bar.enable_steady_tick(Duration::from_millis(200));
     let start = Instant::now();
-    let outcome = cell.downloads().fetch_file(&plan.target, reference, &plan.path).await;
+    let watched = bar.clone();
+    let watch = move |progress: Progress| watched.set_position(progress.bytes);
+    let outcome = cell.downloads().fetch_file_watched(&plan.target, reference, &plan.path, watch).await;
     bar.finish_and_clear();
     cell.shutdown().await;
     outcome?;
@@ -68,6 +73,12 @@ pub(crate) async fn download(connect: &Connect, plan: FilePlan, reference: &str)
         return print::json(&json!({"target": plan.target.as_str(), "bytes": bytes, "seconds": seconds}));
     }
     print::line(&format!("{bytes} bytes in {seconds:.3} s"))
+}
+
+/// Size of a file that can be read: said before anything is asked of anybody.
+fn readable(path: &Path) -> io::Result<u64> {
+    let about = File::open(path)?.metadata()?;
+    if about.is_file() { Ok(about.len()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")) }
 }
 
 fn size(path: &Path) -> u64 {

@@ -251,7 +251,7 @@ impl Downloads {
         source: impl Target,
         ref_id: impl Into<Text>,
     ) -> Result<HashMap<Text, Array>, FetchError> {
-        Ok(self.fetch_with(source, ref_id, Arrays::default()).await?.memory)
+        Ok(self.fetch_with(source, ref_id, Arrays::default(), |_| ()).await?.memory)
     }
 
     /// Fetches a long byte string into memory.
@@ -264,7 +264,7 @@ impl Downloads {
     ///
     /// Dropping the future ends the download and tells its source.
     pub async fn fetch_bytes(&self, source: impl Target, ref_id: impl Into<Text>) -> Result<Blob, FetchError> {
-        let Whole(pieces) = self.fetch_with(source, ref_id, Whole::default()).await?;
+        let Whole(pieces) = self.fetch_with(source, ref_id, Whole::default(), |_| ()).await?;
         Ok(Blob::from_segments(pieces.iter().flat_map(|piece| piece.segments().iter().cloned()).collect()))
     }
 
@@ -283,8 +283,27 @@ impl Downloads {
         ref_id: impl Into<Text>,
         path: impl Into<PathBuf>,
     ) -> Result<(), FetchError> {
+        self.fetch_file_watched(source, ref_id, path, |_| ()).await
+    }
+
+    /// Fetches a file as [`fetch_file`](Self::fetch_file) does, and calls this after each piece.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`] says what failed; nothing is left on disk.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the download and tells its source.
+    pub async fn fetch_file_watched(
+        &self,
+        source: impl Target,
+        ref_id: impl Into<Text>,
+        path: impl Into<PathBuf>,
+        progress: impl Fn(Progress) + Send,
+    ) -> Result<(), FetchError> {
         let file = ToFile::create(path.into())?;
-        self.fetch_with(source, ref_id, file).await.map(drop)
+        self.fetch_with(source, ref_id, file, progress).await.map(drop)
     }
 
     /// Fetches what an application's own producer makes: the content of each piece, in order.
@@ -297,7 +316,7 @@ impl Downloads {
     ///
     /// Dropping the future ends the download and tells its source.
     pub async fn fetch_pieces(&self, source: impl Target, ref_id: impl Into<Text>) -> Result<Vec<Value>, FetchError> {
-        Ok(self.fetch_with(source, ref_id, Values::default()).await?.0)
+        Ok(self.fetch_with(source, ref_id, Values::default(), |_| ()).await?.0)
     }
 
     async fn fetch_with<S: Sink>(
@@ -305,9 +324,10 @@ impl Downloads {
         source: impl Target,
         ref_id: impl Into<Text>,
         sink: S,
+        progress: impl Fn(Progress) + Send,
     ) -> Result<S, FetchError> {
         let source = source.address().map_err(|error| FetchError::Source(error.to_string()))?;
         let wanted = Wanted { source, ref_id: ref_id.into(), secure: false };
-        pull::run(self.clone(), wanted, self.shared().config().consumer, sink, told(None)).await
+        pull::run(self.clone(), wanted, self.shared().config().consumer, sink, progress).await
     }
 }

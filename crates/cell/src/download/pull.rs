@@ -226,6 +226,7 @@ pub(super) async fn run<S: Sink>(
     progress(Progress { source, ref_id, bytes: it.consumer.bytes(), pieces: it.consumer.pieces() });
     match (failure, sink) {
         (None, Some(sink)) => Ok(sink),
+        (Some(failure), Some(mut sink)) => Err(sink.disk_failure().map_or(failure, FetchError::Disk)),
         (Some(failure), _) => Err(failure),
         (None, None) => Err(FetchError::Cancelled),
     }

@@ -28,6 +28,11 @@ pub(super) trait Sink: Send + 'static {
         Ok(())
     }
 
+    /// What the disk said when a piece could not be kept, once.
+    fn disk_failure(&mut self) -> Option<io::Error> {
+        None
+    }
+
     /// Where large archives go while they arrive.
     fn disk(&self) -> Option<Disk> {
         None
@@ -72,6 +77,7 @@ pub(super) struct Arrays {
     pub(super) memory: HashMap<Text, Array>,
     pub(super) spilled: HashMap<Text, SpilledArray>,
     pub(super) disk: Option<Disk>,
+    pub(super) failure: Option<io::Error>,
 }
 
 impl Sink for Arrays {
@@ -92,7 +98,7 @@ impl Sink for Arrays {
             for (id, mut array) in arrays.into_iter().filter(|(id, _)| is_wanted(id)) {
                 match &self.disk {
                     Some(disk) if array.data().len() as u64 >= disk.above => {
-                        let on_disk = disk.put(&array).map_err(|error| Unusable::Wrong(error.to_string().into()))?;
+                        let on_disk = disk.put(&array).map_err(|error| not_kept(&mut self.failure, error))?;
                         self.spilled.insert(id, on_disk);
                     }
                     _ => {
@@ -107,9 +113,20 @@ impl Sink for Arrays {
         Ok(())
     }
 
+    fn disk_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.disk.clone()
     }
+}
+
+/// Notes what the disk said. The download ends by it, and its source has nothing to do with that.
+fn not_kept(failure: &mut Option<io::Error>, error: io::Error) -> Unusable {
+    let reason = error.to_string().into();
+    *failure = Some(error);
+    Unusable::Wrong(reason)
 }
 
 /// A long byte string in memory.
@@ -150,6 +167,7 @@ pub(super) struct ToFile {
     path: PathBuf,
     partial: PathBuf,
     file: Option<File>,
+    failure: Option<io::Error>,
 }
 
 impl ToFile {
@@ -159,7 +177,7 @@ impl ToFile {
         partial.push(".part");
         let partial = path.with_file_name(partial);
         let file = File::create(&partial)?;
-        Ok(Self { path, partial, file: Some(file) })
+        Ok(Self { path, partial, file: Some(file), failure: None })
     }
 }
 
@@ -171,7 +189,11 @@ impl Sink for ToFile {
         };
         let Some(file) = &mut self.file else { return Ok(()) };
         let mut segments = bytes.segments().iter();
-        segments.try_for_each(|it| file.write_all(it)).map_err(|error| Unusable::Wrong(error.to_string().into()))
+        segments.try_for_each(|it| file.write_all(it)).map_err(|error| not_kept(&mut self.failure, error))
+    }
+
+    fn disk_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     fn finish(&mut self) -> io::Result<()> {

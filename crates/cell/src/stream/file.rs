@@ -104,7 +104,11 @@ impl FileDraft {
         let local = |source| FileError::Local { path: self.path.clone(), source };
         let mut file = File::open(&self.path).await.map_err(local)?;
         file.set_max_buf_size(PIECE);
-        let size = file.metadata().await.map_err(local)?.len();
+        let about = file.metadata().await.map_err(local)?;
+        if !about.is_file() {
+            return Err(local(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+        }
+        let size = about.len();
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut stream = self.stream.size(size).file_name(&name).open()?;
         loop {

@@ -2,12 +2,13 @@
 //!
 //! Each row starts the real programs as processes, the reference's as its start scripts do and ours as `fedcell` roles,
 //! over mutual TLS, and waits for what they say: that a participant proved itself, was given a token, and stays. Then all
-//! are ended. One letter a program says who made it (`R` we, `P` the reference): the server, the relay, the site at the
+//! are ended. Two rows are of the tools. One letter a program says who made it (`R` we, `P` the reference): the server, the relay, the site at the
 //! server, the one behind the relay. `FEDCELL_ROWS=TEXT` runs only what has the text in its letters or its name.
 
 mod doctor;
 mod kits;
 mod participant;
+mod send;
 
 use std::process::Command;
 
@@ -18,6 +19,7 @@ use crate::reference::{self, Role};
 use crate::{Options, binary};
 use doctor::{doctor, doctor_behind_a_relay};
 use kits::{Kits, ORGANIZATION};
+use send::send;
 
 pub(crate) use participant::Participant;
 
@@ -82,7 +84,7 @@ const ROWS: [Row; 6] = [
 #[derive(Clone, Copy)]
 enum Shown<'a> {
     Federation(&'a Row),
-    Doctor(fn() -> Outcome),
+    Tool(fn() -> Outcome),
 }
 
 /// Rows of a quick run.
@@ -104,15 +106,16 @@ pub fn run(options: Options) -> Outcome {
     let report = Report::begin("programs");
     let rows = ROWS.iter().enumerate().filter(|(number, _)| !options.quick || QUICK.contains(number));
     let rows = rows.map(|(_, row)| (row.makers(), row.name, Shown::Federation(row)));
-    let doctors = [
-        (String::from("PR"), "our doctor at its kits", Shown::Doctor(doctor)),
-        (String::from("PPR"), "our doctor behind its relay", Shown::Doctor(doctor_behind_a_relay)),
+    let tools = [
+        (String::from("PR"), "our doctor at its kits", Shown::Tool(doctor)),
+        (String::from("PPR"), "our doctor behind its relay", Shown::Tool(doctor_behind_a_relay)),
+        (String::from("PR"), "fedcell send to its cell: a stream, a file, a download, with bars", Shown::Tool(send)),
     ];
-    let rows = rows.chain(doctors).filter(|(makers, name, _)| report.wants(makers, name)).collect();
+    let rows = rows.chain(tools).filter(|(makers, name, _)| report.wants(makers, name)).collect();
     report.run(1, rows, |(makers, name, shown)| {
         let outcome = || match shown {
             Shown::Federation(row) => federation(row),
-            Shown::Doctor(look) => look(),
+            Shown::Tool(show) => show(),
         };
         vec![Verdict::of(&makers, name, outcome)]
     });

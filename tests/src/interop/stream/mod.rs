@@ -18,6 +18,7 @@ use crate::Options;
 use network::Network;
 use plan::Plan;
 
+pub(crate) use node::content::told_file;
 pub(crate) use node::main as node_main;
 
 /// Networks that run at the same time.

@@ -49,6 +49,11 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     if plan.scale == HUGE {
         // Least memory first: a process keeps the peak of what it has done.
         return vec![
+            row("two arrays of 1 GiB in files are downloaded, up: the sender has at most 200 MiB", |net| {
+                let leaf = net.leaf();
+                download(net, "npy", leaf, 0, &arrays(2, MODEL / 2 / 4, "<f4"))?;
+                peak(net, MODEL, 200 << 20)
+            }),
             row("one array of 1 GiB, there and back over the disk: at most 200 MiB", |net| {
                 memory(net, "spill", (1, MODEL / 2), 200 << 20)
             }),
@@ -234,8 +239,21 @@ fn memory(net: &mut Network<'_>, kind: &str, (count, bytes): (u64, u64), most: u
     let mut payload = arrays(count, bytes / count / 4, "<f4");
     payload["shareable"] = json!(true);
     echo(net, 0, leaf, &topic, &payload, &json!({"timeout": LARGE_LIMIT}))?;
-    let held = net.call(leaf, "inspect", json!({}))?;
+    peak(net, bytes, most)
+}
+
+/// The leaf's process never had more than so much in memory while so many bytes passed, which is said with the row.
+#[expect(clippy::print_stdout, reason = "figures are what these rows are for")]
+fn peak(net: &mut Network<'_>, bytes: u64, most: u64) -> Result<()> {
+    let held = net.call(net.leaf(), "inspect", json!({}))?;
     let peak = held["peak"].as_u64().unwrap_or(u64::MAX);
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let ratio = peak as f64 / bytes as f64;
+    println!(
+        "      of {} MiB the leaf had {} MiB in memory at most, {ratio:.2} times as much",
+        bytes >> 20,
+        peak >> 20
+    );
     ensure!(peak <= most, "the leaf had {} MiB in memory, {} MiB are allowed", peak >> 20, most >> 20);
     Ok(())
 }
@@ -252,6 +270,7 @@ fn downloads(net: &mut Network<'_>, kind: &str, from: usize, to: usize) -> Resul
 
 fn download(net: &mut Network<'_>, kind: &str, from: usize, to: usize, payload: &Value) -> Result<()> {
     let offer = net.call(from, "offer", json!({"kind": kind, "payload": payload, "timeout": LARGE_LIMIT}))?;
+    let kind = if kind == "npy" { "arrays" } else { kind };
     let command = json!({"kind": kind, "fqcn": offer["fqcn"], "ref": offer["ref"], "timeout": LARGE_LIMIT});
     let fetched = net.call(to, "fetch", command)?;
     ensure!(fetched["failure"].is_null(), "{payload}: {}", fetched["failure"]);

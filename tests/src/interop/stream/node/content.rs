@@ -1,20 +1,20 @@
 //! What is sent, made after a description; what has come, told in the words of both nodes.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use fedcell_cell::download::Fetch;
+use fedcell_cell::download::{Fetch, SpilledArray};
 use fedcell_cell::proto::frame::Payload;
 use fedcell_cell::proto::headers::HeaderMap;
 use fedcell_cell::proto::request::Body;
-use fedcell_fobs::array::{Array, DType, Order};
+use fedcell_fobs::array::{Array, ArrayLayout, DType, Order};
 use fedcell_fobs::convert::JsonView;
 use fedcell_fobs::typed::{FobsType as _, Shareable};
-use fedcell_fobs::{Blob, Map, Value as Fobs};
+use fedcell_fobs::{Blob, Map, Text, Value as Fobs};
 use fedcell_protocol_defs::cell::{HeaderKey, PayloadEncoding};
 use fedcell_protocol_defs::federation::{DxoKey, ShareableHeader};
 use fedcell_protocol_defs::stream;
@@ -24,6 +24,8 @@ use crate::interop::cell::node::to_fobs;
 
 /// No multiple of any chunk: bytes of two chunks never agree.
 const PERIOD: usize = (1 << 20) + 7;
+/// Bytes of an array that are written at a time.
+const PART: usize = 8 << 20;
 
 /// Bytes that no two chunks of share, and no two calls.
 pub(super) fn content(size: usize) -> Result<Bytes> {
@@ -41,6 +43,28 @@ pub(super) fn content(size: usize) -> Result<Bytes> {
         }
     }
     Ok(bytes.into())
+}
+
+/// Writes arrays into `.npy` files of this folder, never more than a part of one in memory; what they are.
+pub(super) fn array_files(description: &Value, folder: &Path) -> Result<(Vec<(Text, SpilledArray)>, Value)> {
+    let Wanted { count, elements, dtype } = Wanted::read(description)?;
+    let layout = ArrayLayout::new(dtype, [elements], Order::C);
+    let length = layout.data_len().context("too large")?;
+    let (mut files, mut sent) = (Vec::new(), serde_json::Map::new());
+    for index in 0..count {
+        let path = folder.join(format!("layer{index}.npy"));
+        let (mut file, mut digest, mut written) = (File::create(&path)?, Context::new(&SHA256), 0);
+        file.write_all(&layout.npy_header())?;
+        while written < length {
+            let part = content(PART.min(length - written))?;
+            digest.update(&part);
+            file.write_all(&part)?;
+            written += part.len();
+        }
+        sent.insert(format!("layer{index}"), array(&layout, digest));
+        files.push((format!("layer{index}").into(), SpilledArray::open_npy(path)?));
+    }
+    Ok((files, sent.into()))
 }
 
 /// What an object of the rows is made of.
@@ -69,18 +93,31 @@ pub(super) fn body(description: &Value) -> Result<Body> {
     }
 }
 
+/// The arrays of a description.
+struct Wanted {
+    count: u64,
+    elements: usize,
+    dtype: DType,
+}
+
+impl Wanted {
+    fn read(description: &Value) -> Result<Self> {
+        let wanted = &description["arrays"];
+        let number = |key: &str| wanted[key].as_u64().with_context(|| format!("no {key}"));
+        let dtype = DType::parse(wanted["dtype"].as_str().context("no dtype")?.as_bytes())?;
+        Ok(Self { count: number("count")?, elements: usize::try_from(number("elements")?)?, dtype })
+    }
+}
+
 /// Arrays that differ, with their names.
 pub(super) fn arrays(description: &Value) -> Result<Vec<(Fobs, Fobs)>> {
-    let wanted = &description["arrays"];
-    let number = |key: &str| wanted[key].as_u64().with_context(|| format!("no {key}"));
-    let dtype = DType::parse(wanted["dtype"].as_str().context("no dtype")?.as_bytes())?;
-    let elements = usize::try_from(number("elements")?)?;
+    let Wanted { count, elements, dtype } = Wanted::read(description)?;
     let one = |index| {
         let data = Blob::from(content(elements * dtype.item_size())?);
         let array = Array::new(dtype.clone(), [elements], Order::C, data)?;
         anyhow::Ok((format!("layer{index}").as_str().into(), Fobs::Array(Box::new(array))))
     };
-    (0..number("count")?).map(one).collect()
+    (0..count).map(one).collect()
 }
 
 /// What bytes are.
@@ -94,7 +131,7 @@ pub(super) fn told<'a>(segments: impl IntoIterator<Item = &'a Bytes>) -> Value {
 }
 
 /// What a file is.
-pub(super) fn told_file(path: &Path) -> std::io::Result<Value> {
+pub(crate) fn told_file(path: &Path) -> std::io::Result<Value> {
     let (mut file, mut context, mut length) = (File::open(path)?, Context::new(&SHA256), 0);
     let mut piece = vec![0; PERIOD];
     loop {
@@ -158,10 +195,10 @@ pub(super) fn received_encoding(headers: &HeaderMap) -> Result<PayloadEncoding<'
 /// What an object is: arrays by their content, references by their address, all else as it stands.
 pub(super) fn tree(value: &Fobs) -> Value {
     match value {
-        Fobs::Array(array) => {
+        Fobs::Array(it) => {
             let mut digest = Context::new(&SHA256);
-            array.data().segments().iter().for_each(|segment| digest.update(segment));
-            json!({"dtype": array.dtype().to_string(), "shape": array.shape(), "sha256": hex(digest.finish().as_ref())})
+            it.data().segments().iter().for_each(|segment| digest.update(segment));
+            array(it.layout(), digest)
         }
         Fobs::Remote(item) => json!({"lazy": item.item.as_str(), "fqcn": item.source.fqcn.as_str()}),
         Fobs::Map(map) | Fobs::OrderedDict(map) => entries(map),
@@ -170,6 +207,12 @@ pub(super) fn tree(value: &Fobs) -> Value {
         Fobs::List(items) | Fobs::Tuple(items) => items.iter().map(tree).collect::<Vec<_>>().into(),
         other => json!(JsonView::new(other)),
     }
+}
+
+/// What an array is whose elements have this digest.
+fn array(layout: &ArrayLayout, digest: Context) -> Value {
+    let sha256 = hex(digest.finish().as_ref());
+    json!({"dtype": layout.dtype().to_string(), "shape": layout.shape(), "sha256": sha256})
 }
 
 fn entries(map: &Map) -> Value {

@@ -32,14 +32,17 @@ impl Store {
         Ok(Self { cell, folder, offers: Arc::default() })
     }
 
-    /// Offers a `file`, `arrays` or `raw` bytes.
+    /// Offers a `file`, `arrays`, arrays in `npy` files or `raw` bytes.
     pub(super) fn offer(&self, command: &Value) -> Result<Value> {
         let downloads = self.cell.downloads();
         let receivers = usize::try_from(command["receivers"].as_u64().unwrap_or(1))?;
         let mut terms = downloads.terms(Receivers::Count(receivers));
         terms.timeout = limit(command, LIMIT);
         let payload = &command["payload"];
-        let (offer, sent) = if command["kind"] == "arrays" {
+        let (offer, sent) = if command["kind"] == "npy" {
+            let (files, sent) = content::array_files(payload, self.folder.path())?;
+            (downloads.offer_arrays(files, terms)?, sent)
+        } else if command["kind"] == "arrays" {
             let arrays = content::arrays(payload)?;
             let sent = content::tree(&Fobs::Map(arrays.iter().cloned().collect::<Map>()));
             let named = arrays.into_iter().filter_map(|(name, value)| match value {

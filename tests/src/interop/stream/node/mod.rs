@@ -2,7 +2,7 @@
 //! side, and its documentation describes the protocol of both.
 
 mod commands;
-mod content;
+pub(super) mod content;
 mod downloads;
 mod objects;
 
