@@ -110,11 +110,8 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
             rows.push(row(format!("{word} are downloaded, {way}"), move |net| downloads(net, kind, from, to)));
         }
         rows.push(row(format!("a reference that nobody knows, {way}"), move |net| unknown_reference(net, from, to)));
-        let tries = objects::tries(plan, to);
         for case in objects::CASES {
-            let several = if tries > 1 { format!(", in {tries} tries") } else { String::new() };
-            let name = format!("a stream of {}, {way}{several}", case.name);
-            rows.push(row(name, move |net| objects::show(net, case, from, to, tries)));
+            rows.push(row(format!("a stream of {}, {way}", case.name), move |net| objects::show(net, case, from, to)));
         }
     }
     rows.push(row("32 requests at once in both directions", many));
