@@ -22,6 +22,8 @@ from nvflare.fuel.f3.message import Message
 # A channel that the reference sends as it is, and one that it sends as a stream.
 PLAIN = CellChannel.SERVER_MAIN
 STREAMED = CellChannel.AUX_COMMUNICATION
+# Behind a small request beside a transfer, in seconds.
+PAUSE = 0.002
 
 
 def tell(**values):
@@ -159,7 +161,7 @@ class Peer:
     def fire(self, topic, payload):
         self.cell.fire_and_forget(channel=PLAIN, topic=topic, targets="server", message=Message(payload=payload))
 
-    def round_trips(self, size, count, channel=PLAIN):
+    def round_trips(self, size, count, channel=PLAIN, pause=0.0):
         payload, times = bytes(size), []
         for _ in range(count):
             started = time.perf_counter_ns()
@@ -167,10 +169,13 @@ class Peer:
             times.append(time.perf_counter_ns() - started)
             if len(reply.payload) != size:
                 raise RuntimeError("the echo has another size")
+            if pause:
+                time.sleep(pause)
         return times
 
-    def do_round_trip(self, size, count, streamed=False):
-        return {"nanoseconds": self.round_trips(size, count, STREAMED if streamed else PLAIN)}
+    def do_round_trip(self, size, count, streamed=False, pauses=False):
+        channel = STREAMED if streamed else PLAIN
+        return {"nanoseconds": self.round_trips(size, count, channel, PAUSE if pauses else 0.0)}
 
     def do_outstanding(self, size, count, outstanding, streamed=False):
         payload, failures = bytes(size), []
@@ -260,7 +265,7 @@ class Peer:
         return {"nanoseconds": self.round_trips(64, 1)}
 
     def do_during_bulk(self, size, small=64, streamed=False, streams=1):
-        """Small requests, one every 2 ms at most, for as long as large requests are on their way."""
+        """Small requests with pauses, for as long as large requests are on their way."""
         payload, seconds = bytes(size // streams), []
         started = time.perf_counter()
 
@@ -274,8 +279,7 @@ class Peer:
             thread.start()
         times = []
         while any(thread.is_alive() for thread in threads):
-            times += self.round_trips(small, 1, STREAMED if streamed else PLAIN)
-            time.sleep(0.002)
+            times += self.round_trips(small, 1, STREAMED if streamed else PLAIN, PAUSE)
         if len(seconds) < streams:
             raise RuntimeError("a large request failed")
         return {"nanoseconds": times, "seconds": max(seconds)}

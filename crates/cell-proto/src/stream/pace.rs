@@ -132,16 +132,17 @@ impl Pace {
             newest = self.marks.pop_front();
         }
         let Some(path) = &self.path else { return };
+        if let Some(mark) = &newest {
+            path.handle_delivered(now, mark.sent_at);
+        }
+        let shortest = path.shortest();
         if let Some(mark) = newest {
             self.delivered_sent_at = Some(mark.sent_at);
-            path.handle_delivered(now, mark.sent_at);
             // Acknowledgements that were held up and come at once do not make the path faster than it was filled.
             let sending = mark.sent_at.saturating_since(mark.delivered_sent_at);
             let time = now.saturating_since(mark.delivered_at).max(sending);
-            let shortest = path.shortest();
             self.note_rate(now, taken - mark.delivered, time, shortest);
         }
-        let shortest = self.path.as_ref().and_then(Path::shortest);
         self.limit = match (self.rates.front(), shortest) {
             (Some((_, rate)), Some(time)) => {
                 let gain = if time < LONG { GAINS.0 } else { GAINS.1 };

@@ -252,8 +252,9 @@ impl Outbox {
     }
 
     /// Sees to it that what was queued leaves: at once if the connection takes it, otherwise by the writer. To be called
-    /// after [`push`](Self::push), with nothing locked.
-    pub(crate) fn flush(&self) {
+    /// after [`push`](Self::push), with nothing locked. Who has others `waiting` leaves chunks to the writer: to write one
+    /// takes longer than most of what the others do.
+    pub(crate) fn flush(&self, waiting: bool) {
         let now = Instant::now();
         let mut queues = self.lock();
         if core::mem::take(&mut queues.is_fresh) {
@@ -266,7 +267,8 @@ impl Outbox {
         // Whoever has the pen looks here again before putting it down.
         let Some(pen) = &queues.pen else { return };
         let is_turn = queues.is_turn && frames == 1;
-        let is_lone = queues.is_writer_idle && (is_turn || !pen.has_just_written(now));
+        let has_time = !waiting || queues.streams.frames.is_empty();
+        let is_lone = has_time && queues.is_writer_idle && (is_turn || !pen.has_just_written(now));
         // The writer has been told already then, but a sender that never pauses may keep it from its turn.
         let is_overdue = frames >= BATCH_FRAMES;
         if (is_lone || is_overdue)

@@ -208,17 +208,17 @@ async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer
         tokio::spawn(write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed(), || {}));
     tokio::task::yield_now().await;
     outbox.push(Class::Message, frame(1, b"x")).unwrap();
-    outbox.flush();
+    outbox.flush(false);
     assert_eq!(outbox.bytes(), 0, "written before the writer had a turn");
     // Right behind the first, as both talk in turns; then one that is nobody's turn, and more than the pipe takes.
     outbox.note_read(1);
     outbox.push(Class::Message, frame(2, b"y")).unwrap();
-    outbox.flush();
+    outbox.flush(false);
     assert_eq!(outbox.bytes(), 0, "an answer to a single frame waits for others to go with");
     outbox.note_read(2);
     for sequence in 3..=20 {
         outbox.push(Class::Message, frame(sequence, &[0; 100])).unwrap();
-        outbox.flush();
+        outbox.flush(false);
         assert!(outbox.bytes() > 0, "left to the writer");
     }
     outbox.close(false);
@@ -230,6 +230,26 @@ async fn a_lone_frame_is_written_by_whoever_queues_it_and_the_rest_by_the_writer
     for sequence in 1..=20 {
         assert_eq!(decoder.decode(&mut all).unwrap().unwrap().prefix.sequence, sequence);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_is_left_to_the_writer_while_others_wait() {
+    let outbox = Arc::new(Outbox::new(OutboxLimits { hard: usize::MAX, ..LIMITS }, unbounded()));
+    let (near, mut far) = tokio::io::duplex(200_000);
+    let writing =
+        tokio::spawn(write_loop(Link::memory(near).writing, outbox.clone(), Duration::from_secs(30), timed(), || {}));
+    tokio::task::yield_now().await;
+    for (sequence, waiting) in [(1, false), (2, true)] {
+        outbox.note_read(1);
+        outbox.push(Class::Stream, frame(sequence, &[0; 50_000])).unwrap();
+        outbox.flush(waiting);
+        assert_eq!(outbox.bytes() > 0, waiting, "with others waiting: {waiting}");
+    }
+    outbox.close(false);
+    let mut all = Vec::new();
+    far.read_to_end(&mut all).await.unwrap();
+    writing.await.unwrap().unwrap();
+    assert!(all.len() > 100_000, "{} bytes left", all.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -245,7 +265,7 @@ async fn frames_of_many_senders_leave_whole_and_in_the_order_of_each() {
             tokio::spawn(async move {
                 for number in 0..EACH {
                     outbox.push(Class::Message, frame(sender * EACH + number, &[7; 50])).unwrap();
-                    outbox.flush();
+                    outbox.flush(false);
                     if number % 97 == 0 {
                         tokio::task::yield_now().await;
                     }

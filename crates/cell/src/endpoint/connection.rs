@@ -25,6 +25,8 @@ struct Feed {
     /// Queues that got more than they should from the last frames.
     crowded: Vec<Arc<Outbox>>,
     lane: Option<Arc<RequestLane>>,
+    /// The last frames concerned others, and the next may be acknowledgements, each of which has a chunk written.
+    is_others_turn: bool,
 }
 
 impl Receiver for Feed {
@@ -40,15 +42,16 @@ impl Receiver for Feed {
             }
         };
         let mut idle = None;
-        let (_, crowded) = self.endpoint.drive_and(take, |lane| {
+        let (_, left) = self.endpoint.drive_and(take, |lane| {
             // The messages of one neighbour are in one lane; should there be another, a task starts what is in it.
             if let Some(other) = idle.replace(lane) {
                 other.start();
             }
         });
-        self.crowded = crowded;
+        self.crowded = left.crowded;
         let verdict = {
             let core = self.endpoint.lock();
+            self.is_others_turn = left.concerns_others && core.desk.is_sending();
             self.lane = core.lane_of(id);
             core.verdict(id)
         };
@@ -59,6 +62,10 @@ impl Receiver for Feed {
     /// A peer whose messages cannot be passed on or handled fast enough is read more slowly; but one neighbour that
     /// takes nothing, or handlers that never end, hold it up for a while only.
     async fn ready(&mut self) {
+        if core::mem::take(&mut self.is_others_turn) {
+            // They wait on this thread, and no other takes them from it.
+            tokio::task::yield_now().await;
+        }
         let patience = self.endpoint.limits().patience;
         // A peer that asks without taking the answers is asked to stop here, and not by its handlers: those wait for
         // nobody, since they are few and there for all peers.
@@ -122,8 +129,14 @@ impl Endpoint {
             core.entries.insert(id, entry);
             core.node.handle_connected(now, id, known);
         });
-        let mut feed =
-            Feed { endpoint: self.clone(), connection: id, own: outbox.clone(), crowded: Vec::new(), lane: None };
+        let mut feed = Feed {
+            endpoint: self.clone(),
+            connection: id,
+            own: outbox.clone(),
+            crowded: Vec::new(),
+            lane: None,
+            is_others_turn: false,
+        };
         let end = tokio::select! {
             biased;
             end = read_loop(link.reading, limits.frames, &self.inner.slabs, &mut feed) => end,

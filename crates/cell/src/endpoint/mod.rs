@@ -266,15 +266,12 @@ impl Endpoint {
 
     /// Calls a verb of the node and deals with what comes of it. Gives the queues that are crowded now.
     pub(crate) fn drive<T>(&self, verb: impl FnOnce(&mut Core, UnixTime) -> T) -> (T, Vec<Arc<Outbox>>) {
-        self.drive_and(verb, IdleLane::start)
+        let (result, left) = self.drive_and(verb, IdleLane::start);
+        (result, left.crowded)
     }
 
     /// As [`drive`](Self::drive); `start` sees to it that what is in a lane gets started.
-    fn drive_and<T>(
-        &self,
-        verb: impl FnOnce(&mut Core, UnixTime) -> T,
-        start: impl FnMut(IdleLane),
-    ) -> (T, Vec<Arc<Outbox>>) {
+    fn drive_and<T>(&self, verb: impl FnOnce(&mut Core, UnixTime) -> T, start: impl FnMut(IdleLane)) -> (T, Left) {
         let now = self.now();
         let mut effects = Effects::default();
         let (result, is_due_earlier) = {
@@ -286,10 +283,11 @@ impl Endpoint {
         if is_due_earlier {
             self.inner.timer.notify_one();
         }
-        core::mem::take(&mut effects.filled).flush();
+        let concerns_others = effects.concern_others();
+        core::mem::take(&mut effects.filled).flush(concerns_others);
         let crowded = core::mem::take(&mut effects.crowded);
         self.deliver(effects, start);
-        (result, crowded)
+        (result, Left { crowded, concerns_others })
     }
 
     /// The task that does what is due: calls the node when its time comes, gives memory back.
@@ -372,6 +370,14 @@ fn first_stream(now: UnixTime) -> i64 {
     let since_epoch = now.saturating_since(UnixTime::since_epoch(Duration::ZERO));
     let micros = since_epoch.as_micros().saturating_add(SystemRandom::new().micros());
     i64::try_from(micros).unwrap_or_default()
+}
+
+/// What a verb leaves to whoever called it.
+struct Left {
+    /// Queues that are crowded now.
+    crowded: Vec<Arc<Outbox>>,
+    /// Callers were woken or handlers started.
+    concerns_others: bool,
 }
 
 /// What waits in a lane.

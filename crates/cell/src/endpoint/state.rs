@@ -68,13 +68,18 @@ impl Filled {
         }
     }
 
-    /// Has the frames leave.
-    pub(super) fn flush(self) {
-        self.first.into_iter().chain(self.others).for_each(|outbox| outbox.flush());
+    /// Has the frames leave, while others may be `waiting` to be woken.
+    pub(super) fn flush(self, waiting: bool) {
+        self.first.into_iter().chain(self.others).for_each(|outbox| outbox.flush(waiting));
     }
 }
 
 impl Effects {
+    /// Whether callers or handlers have something to do.
+    pub(super) fn concern_others(&self) -> bool {
+        !(self.served.is_empty() && self.streams.answered.is_empty() && self.requests.is_empty())
+    }
+
     fn note_crowded(&mut self, outbox: &Arc<Outbox>) {
         if !self.crowded.iter().any(|known| Arc::ptr_eq(known, outbox)) {
             self.crowded.push(outbox.clone());

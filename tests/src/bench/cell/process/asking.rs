@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::nanoseconds_since;
 
-/// Pause between two small requests beside a transfer.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Pause behind a small request beside a transfer, and behind those of an idle connection that they are held against.
+pub(super) const PAUSE: Duration = Duration::from_millis(2);
 
 /// Who sends bytes and gets the same number back.
 pub(super) trait Echo: Clone + Send + 'static {
@@ -18,14 +18,22 @@ pub(super) trait Echo: Clone + Send + 'static {
     fn echo(&self, payload: Bytes) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// Nanoseconds of requests, one after the other.
-pub(super) async fn round_trips(caller: &impl Echo, size: usize, count: usize) -> anyhow::Result<Vec<u64>> {
+/// Nanoseconds of requests, one after the other, with a pause behind each.
+pub(super) async fn round_trips(
+    caller: &impl Echo,
+    size: usize,
+    count: usize,
+    pause: Duration,
+) -> anyhow::Result<Vec<u64>> {
     let payload = Bytes::from(vec![0; size]);
     let mut nanoseconds = Vec::with_capacity(count);
     for _ in 0..count {
         let started = Instant::now();
         caller.echo(payload.clone()).await?;
         nanoseconds.push(nanoseconds_since(started));
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
     }
     Ok(nanoseconds)
 }
@@ -56,7 +64,7 @@ pub(super) async fn outstanding(
     Ok(json!({"seconds": started.elapsed().as_secs_f64(), "done": share * outstanding}))
 }
 
-/// Small requests, one every 2 ms at most, for as long as the transfer is on its way.
+/// Small requests with pauses, for as long as the transfer is on its way.
 pub(super) async fn during(
     caller: &impl Echo,
     size: usize,
@@ -69,8 +77,7 @@ pub(super) async fn during(
     });
     let mut times = Vec::new();
     while !transfer.is_finished() {
-        times.extend(round_trips(caller, size, 1).await?);
-        tokio::time::sleep(PAUSE).await;
+        times.extend(round_trips(caller, size, 1, PAUSE).await?);
     }
     Ok(json!({"nanoseconds": times, "seconds": transfer.await??}))
 }

@@ -81,7 +81,7 @@ impl Peer {
             let payload = Bytes::copy_from_slice(&milliseconds.to_be_bytes());
             self.cell.fire(SERVER, PLAIN, "block").direct().payload(payload).send().await?;
         }
-        Ok(json!({"nanoseconds": asking::round_trips(self, 64, 1).await?}))
+        Ok(json!({"nanoseconds": asking::round_trips(self, 64, 1, Duration::ZERO).await?}))
     }
 
     /// Small requests for as long as a large stream is on its way.
@@ -108,6 +108,7 @@ impl Obey for Peer {
         let size = || number(arguments, "size");
         let count = || number(arguments, "count");
         let streamed = arguments["streamed"] == true;
+        let pause = if arguments["pauses"] == true { asking::PAUSE } else { Duration::ZERO };
         let streams = self.streams.clone();
         match name {
             "prepare" => {
@@ -119,7 +120,7 @@ impl Obey for Peer {
             "await_blobs" => Ok(streams.await_blobs(number(arguments, "number")?, number(arguments, "timeout")?).await),
             "model" => streams.model(size()?, number(arguments, "items")?, arguments["arrays"] == true).await,
             "round_trip" if streamed => {
-                Ok(json!({"nanoseconds": asking::round_trips(&streams, size()?, count()?).await?}))
+                Ok(json!({"nanoseconds": asking::round_trips(&streams, size()?, count()?, pause).await?}))
             }
             "outstanding" if streamed => {
                 asking::outstanding(&streams, size()?, count()?, number(arguments, "outstanding")?).await
@@ -127,7 +128,7 @@ impl Obey for Peer {
             "during_bulk" if streamed => {
                 streams.during_bulk(size()?, number(arguments, "small")?, number(arguments, "streams")?).await
             }
-            "round_trip" => Ok(json!({"nanoseconds": asking::round_trips(self, size()?, count()?).await?})),
+            "round_trip" => Ok(json!({"nanoseconds": asking::round_trips(self, size()?, count()?, pause).await?})),
             "outstanding" => asking::outstanding(self, size()?, count()?, number(arguments, "outstanding")?).await,
             "expect" => {
                 self.count.expect(count()? as u64);
