@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::reference;
 
-/// The program, built with the cargo that runs this one, in the same profile and folder.
+/// The program that the variable `FEDCELL_PROGRAM` names; without it one that is built with the cargo that runs this
+/// program, in the same profile and folder.
 ///
 /// # Errors
 ///
@@ -20,6 +21,9 @@ pub(crate) fn fedcell() -> Result<&'static Path> {
 }
 
 fn build() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("FEDCELL_PROGRAM") {
+        return Ok(program.into());
+    }
     let here = std::env::current_exe()?;
     let folder = here.parent().context("this program is nowhere")?;
     let target = folder.parent().context("this program is in no target folder")?;

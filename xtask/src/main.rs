@@ -4,6 +4,7 @@
 
 mod api;
 mod ci;
+mod dist;
 mod layers;
 mod nostd;
 mod process;
@@ -34,6 +35,7 @@ const TASKS: &[Task] = &[
     Task { command: api::command, run: api::run },
     Task { command: nostd::command, run: nostd::run },
     Task { command: reference::command, run: reference::run },
+    Task { command: dist::command, run: dist::run },
     Task { command: product::interop_command, run: product::interop },
     Task { command: product::bench_command, run: product::bench },
     Task { command: product::faults_command, run: product::faults },

@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::{process, reference, repo};
+use crate::{dist, process, reference, repo};
 
 pub(crate) fn interop_command() -> Command {
     Command::new("interop")
@@ -43,6 +43,10 @@ pub(crate) fn bench(arguments: &ArgMatches) -> Result<()> {
         ensure!(["cell", "stream"].contains(&subject), "{subject} is measured beside the reference only");
         command.env("FEDCELL_BENCH_COLUMNS", "ours,bare");
         return process::run(&mut command);
+    }
+    if arguments.get_one::<String>("subject").is_none_or(|subject| subject == "federation") {
+        // Memory is measured of what operators run.
+        command.env("FEDCELL_PROGRAM", dist::build()?);
     }
     with_reference(command)
 }
