@@ -26,7 +26,18 @@ pub(crate) fn run(_: &ArgMatches) -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     process::run(
         repo::cargo()
-            .args(["rustc", "--quiet", "--locked", "--profile", "dist", "--package", "fedcell", "--bin", "fedcell", "--"])
+            .args([
+                "rustc",
+                "--quiet",
+                "--locked",
+                "--profile",
+                "dist",
+                "--package",
+                "fedcell",
+                "--bin",
+                "fedcell",
+                "--",
+            ])
             // For the last step alone: what runs at build time, such as macros, is still loaded by the compiler.
             .args(["-C", "target-feature=+crt-static"]),
     )?;
