@@ -119,6 +119,8 @@ pub(crate) async fn start(network: &MemoryNetwork, disk: Disk, sites: &[String],
     let opened = tokio::task::spawn_blocking(move || open(disk, &sites)).await.expect("no panic");
     let Ok(run) = opened else {
         root.kill();
+        // What listens for it ends, too, before the next one starts.
+        tokio::task::yield_now().await;
         return None;
     };
     let (tasks, mut reports) = TaskService::new(JOB, Watched { run, ledger: ledger.clone() });
