@@ -139,7 +139,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let dispatcher = Dispatcher::new(&root, &members);
     let jobs = dispatcher.events();
     // From here on it answers.
-    let root = root.start().await?;
+    let root = root.start().await.inspect_err(|_| workspace.discard())?;
     let (tasks, reports) = TaskService::new(&job, run);
     let job_cell = prepare_job_cell(&root, &job)?;
     members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;

@@ -30,6 +30,14 @@ impl Workspace {
         let files = Files::at(&path).map_err(unusable)?;
         Ok((Self { path, is_new }, files))
     }
+
+    /// Takes back what is in a folder that this process has made, as long as nobody has been told of any of it.
+    pub(super) fn discard(&self) {
+        if self.is_new {
+            // What cannot be removed is in nobody's way: a server that is started again goes on with it.
+            _ = fs::remove_dir_all(&self.path);
+        }
+    }
 }
 
 impl Drop for Workspace {
