@@ -68,7 +68,7 @@ pub(super) fn send() -> Result<()> {
         let reference = offer["ref"].as_str().context("no reference")?;
         let download = ["--download", reference, "--output", &output.display().to_string()];
         let shown = if watch { on_terminal(&download)? } else { plain(&download)? };
-        ensure!(!watch || shown.contains("MiB/s"), "no bar was seen: {shown:?}");
+        ensure!(!watch || shown.contains("B/s"), "no bar was seen: {shown:?}");
         let got = told_file(&output)?;
         ensure!(got == offer["sent"], "got {got}, offered {}", offer["sent"]);
         let outcome = server.call("outcome", json!({"ref": reference, "timeout": 20.0}))?;
