@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fedcell_auth::identity::CertificateChain;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::{Credentials, SecurityMode};
-use fedcell_cell::{Cell, CellBuilder, CellEvent, Events};
+use fedcell_cell::{Cell, CellBuilder, CellEvent, Events, Limits};
 use tokio::time::timeout;
 
 use crate::doctor::startup::Startup;
@@ -182,14 +182,17 @@ impl Connect {
         builder
     }
 
-    /// Starts the cell of a tool and waits until it is connected.
+    /// Starts the cell of a tool and waits until it is connected. What it streams may stall for as long as the connection
+    /// may take: somebody is watching.
     ///
     /// # Errors
     ///
     /// [`Failure`] if the cell cannot be built, or no connection stands within `limit`.
     pub(crate) async fn tool(&self, limit: Duration) -> Result<Cell, Failure> {
         let name = self.fqcn.clone().unwrap_or_else(|| self.tool_name());
-        let cell = self.builder(&name).build()?;
+        let mut limits = Limits::default();
+        limits.streams.ack_progress_timeout = limit;
+        let cell = self.builder(&name).limits(limits).build()?;
         let mut events = cell.events();
         let cell = cell.start().await?;
         let mut reason = String::new();

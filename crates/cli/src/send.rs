@@ -91,7 +91,7 @@ pub(crate) fn command() -> Command {
                 .value_name("S")
                 .value_parser(value_parser!(f64))
                 .default_value("10")
-                .help("Seconds to wait, for the connection and again for each reply"),
+                .help("Seconds to wait, for the connection, again for each reply, and for a file to get on"),
         )
         .arg(Arg::new(SECURE).long(SECURE).action(ArgAction::SetTrue).help("Seal the payload for the target"))
         .arg(

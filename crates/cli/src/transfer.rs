@@ -22,7 +22,7 @@ pub(crate) struct FilePlan {
     pub(crate) channel: String,
     pub(crate) topic: String,
     pub(crate) path: PathBuf,
-    /// Until the connection stands; how long the file takes is up to its size.
+    /// Until the connection stands, and without progress; how long the file takes is up to its size.
     pub(crate) limit: Duration,
     pub(crate) secure: bool,
     pub(crate) as_json: bool,

@@ -178,6 +178,67 @@ fn downloads() {
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
+/// Runs a command that cannot work; one line says what went wrong, in these words.
+#[track_caller]
+fn fails(command: &mut Command, code: i32, words: &[&str]) {
+    let Output { status, stderr, .. } = command.output().expect("the program runs");
+    let stderr = String::from_utf8_lossy(&stderr);
+    let said: Vec<_> = stderr.lines().filter(|line| line.starts_with("fedcell: ")).collect();
+    assert_eq!((status.code(), said.len()), (Some(code), 1), "{stderr}");
+    for word in words {
+        assert!(said[0].contains(word), "{word:?} is not in {said:?}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_files_is_said() {
+    let folder = std::env::temp_dir().join(format!("fedcell-failing-{}", std::process::id()));
+    let received = folder.join("received");
+    std::fs::create_dir_all(&received).expect("a folder");
+    let (source, closed) = (folder.join("source.bin"), folder.join("closed.bin"));
+    std::fs::write(&source, vec![7; 3_000_000]).expect("a file");
+    std::fs::write(&closed, "secret").expect("a file");
+    let (source, closed) = (source.display().to_string(), closed.display().to_string());
+    let receive = format!("demo:files={}", received.display());
+    let (server, url) = Cell::server(&["--receive", &receive, "--offer", &source]);
+    let reference = server.ready["offers"][0]["ref"].as_str().expect("a reference").to_owned();
+    let to = ["send", "--root-url", &url, "--security", "clear", "--target"];
+    let send = |target: &str, path: &str| {
+        let mut command = fedcell(&to);
+        command.args([target, "--channel", "demo", "--topic", "files", "--timeout", "5", "--file", path]);
+        command
+    };
+    fails(&mut send("server", "/no/such/file"), 1, &["cannot read /no/such/file", "No such file"]);
+    fails(&mut send("server", &folder.display().to_string()), 1, &["cannot read", "it is no file"]);
+    let mut permissions = std::fs::metadata(&closed).expect("the file").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0);
+    std::fs::set_permissions(&closed, permissions).expect("a change");
+    // Who may do everything is refused nothing.
+    if std::fs::File::open(&closed).is_err() {
+        fails(&mut send("server", &closed), 1, &["cannot read", "Permission denied"]);
+    }
+    fails(&mut send("site-9", &source), 4, &["site-9"]);
+    // The receiver has lost its folder: it says so, and not where.
+    std::fs::remove_dir_all(&received).expect("the folder goes");
+    fails(&mut send("server", &source), 4, &["the receiver cannot keep it"]);
+
+    let fetch = |output: &str, reference: &str| {
+        let mut command = fedcell(&to);
+        command.args(["server", "--download", reference, "--output", output]);
+        command
+    };
+    fails(&mut fetch("/no/such/folder/file", &reference), 1, &["cannot be kept on disk", "No such file"]);
+    // A disk that is full, or an allowance that is used up, in the middle of it.
+    let output = folder.join("fetched.bin").display().to_string();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_fedcell")]);
+    limited.args(fetch(&output, &reference).get_args());
+    fails(&mut limited, 1, &["cannot be kept on disk", "File too large"]);
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 2, "a part was left there");
+    assert_eq!(server.hang_up(), Some(0));
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
 #[test]
 fn payload_from_standard_input() {
     let (_server, url) = Cell::server(&["--echo", "demo:hello"]);
