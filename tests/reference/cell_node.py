@@ -1,6 +1,6 @@
 """One running cell of the reference under remote control.
 
-    python tests/reference/cell_node.py [--host SOCKET]
+    python tests/reference/cell_node.py [--host]
 
 `remote.py` tells how it is driven.
 

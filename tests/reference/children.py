@@ -1,6 +1,6 @@
 """Sites in a tree, by the reference's own Communicator: the one above, and the one below.
 
-    python tests/reference/children.py [--host SOCKET]
+    python tests/reference/children.py [--host]
 
 `remote.py` tells how it is driven. A full site above others has an executor of the reference's edge package; what its
 Communicator does is run here as it is, with an engine that does no more than note the events which that executor gets.

@@ -1,6 +1,6 @@
 """The parts of a federation of the reference under remote control: provisioning, server, relay, client.
 
-    python tests/reference/federation.py [--host SOCKET]
+    python tests/reference/federation.py [--host]
 
 `remote.py` tells how it is driven. Everything here runs the reference's own programs, `server_train`, `relay` and
 `client_train`, with the arguments that a kit's `sub_start.sh` gives them; what is added only looks on.

@@ -5,8 +5,8 @@ line of standard output is one too: an event (`{"event": ...}`) or the answer to
 command is called (`do`) and its other fields are a method of the program's object and its parameters. `stop` and the end
 of standard input stop the program, so nothing outlives whoever drives it.
 
-With `--host SOCKET` a program is forked for each connection to that Unix socket, so that the reference is imported once.
-The first line of a connection is `{"log": FILE}`, then the connection is the new program's input and output, its process
+With `--host` a program is forked for each connection to a Unix socket of its own, so that the reference is imported once.
+It says where that is: `{"event": "host", "socket": PATH}`. The first line of a connection is `{"log": FILE}`, then the connection is the new program's input and output, its process
 id the first thing that it says; or it is `{"kill": PID}`, which ends one of these programs as SIGKILL does. The host ends
 with its standard input.
 """
@@ -16,9 +16,11 @@ import logging
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -136,11 +138,13 @@ def first_line(connection):
     return json.loads(line)
 
 
-def host(path, build):
+def host(build):
+    folder = tempfile.mkdtemp(prefix="fedcell-host-")
+    path = os.path.join(folder, "socket")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(64)
-    print(json.dumps({"event": "host"}), flush=True)
+    print(json.dumps({"event": "host", "socket": path}), flush=True)
     children = set()
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [], 1.0)
@@ -161,12 +165,13 @@ def host(path, build):
                 os.kill(wish["kill"], signal.SIGKILL)
             connection.close()
         if sys.stdin in ready and not sys.stdin.readline():
+            shutil.rmtree(folder)
             os._exit(0)
 
 
 def main(build):
     """Runs the program that `build` makes of a configuration and an `Out`."""
-    if len(sys.argv) == 3 and sys.argv[1] == "--host":
-        host(sys.argv[2], build)
+    if sys.argv[1:] == ["--host"]:
+        host(build)
     else:
         run(build)

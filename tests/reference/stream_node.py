@@ -1,6 +1,6 @@
 """One running cell of the reference with its streams and downloads, under remote control.
 
-    python tests/reference/stream_node.py [--host SOCKET]
+    python tests/reference/stream_node.py [--host]
 
 The protocol is that of `cell_node.py`, whose commands it knows too. The configuration has two fields more: `settings`, the
 reference's own settings by name (`streaming_window_size`, ...), and `scratch`, a folder for files.

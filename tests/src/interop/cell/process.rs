@@ -142,7 +142,7 @@ impl Process {
         if maker == Maker::Ours {
             return Self::start_own(kind.argument(), name, config, log);
         }
-        let host = host(kind, log)?;
+        let host = host(kind)?;
         let mut stream = host.connect(&json!({"log": log}))?;
         let id = first_line(&mut stream)?["pid"].as_u64().context("the host gave no process id")?;
         let output = stream.try_clone()?;
@@ -325,32 +325,31 @@ impl Drop for Process {
     }
 }
 
-/// The host of that kind, started by the first who needs it; its socket stands beside the logs.
-fn host(kind: Kind, log: &Path) -> Result<&'static Host> {
+/// The host of that kind, started by the first who needs it.
+fn host(kind: Kind) -> Result<&'static Host> {
     static CELLS: OnceLock<Result<Host, String>> = OnceLock::new();
     static STREAMS: OnceLock<Result<Host, String>> = OnceLock::new();
     static FEDERATIONS: OnceLock<Result<Host, String>> = OnceLock::new();
     static CHILDREN: OnceLock<Result<Host, String>> = OnceLock::new();
-    let folder = log.parent().context("a log outside of all folders")?;
     let host = match kind {
         Kind::Cell => &CELLS,
         Kind::Stream => &STREAMS,
         Kind::Federation => &FEDERATIONS,
         Kind::Children => &CHILDREN,
     };
-    let host = host.get_or_init(|| Host::start(kind, folder).map_err(|error| format!("{error:#}")));
+    let host = host.get_or_init(|| Host::start(kind).map_err(|error| format!("{error:#}")));
     host.as_ref().map_err(|error| anyhow!("the reference's host does not start: {error}"))
 }
 
 impl Host {
-    fn start(kind: Kind, folder: &Path) -> Result<Self> {
-        let socket = folder.join(kind.script()).with_extension("sock");
+    fn start(kind: Kind) -> Result<Self> {
         let mut command = reference::script(kind.script());
-        command.arg("--host").arg(&socket).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg("--host").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.process_group(0).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
-        anyhow::ensure!(line.contains("host"), "it said {line:?}");
+        let ready: Value = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
+        let socket = ready["socket"].as_str().context("it does not say where it listens")?.into();
         Ok(Self { socket, _child: child })
     }
 
