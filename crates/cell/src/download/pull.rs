@@ -23,7 +23,7 @@ use super::error::FetchError;
 use super::fetch::Progress;
 use super::pieces::Piece;
 use super::service::Downloads;
-use super::sink::{Disk, Sink};
+use super::sink::{Disk, NotTaken, Sink};
 use super::spill::SpilledArray;
 use crate::error::RequestError;
 use crate::events::CellEvent;
@@ -52,13 +52,15 @@ enum Reply {
 }
 
 type Asked = Pin<Box<dyn Future<Output = Result<Reply, Lost>> + Send>>;
-type Used<S> = JoinHandle<(S, Result<(), Unusable>)>;
+type Used<S> = JoinHandle<(S, Result<(), NotTaken>)>;
 
 /// Tells the source if the download is dropped in the middle.
 struct Running {
     downloads: Downloads,
     wanted: Wanted,
     consumer: Consumer,
+    /// Why it failed, of which the first reason counts.
+    failure: Option<FetchError>,
 }
 
 impl Running {
@@ -76,6 +78,19 @@ impl Running {
                 tracing::debug!(error = &*error, "a source could not be told");
             }
         });
+    }
+
+    /// Tells the machine how a piece was taken. What the disk said ends the download, and is not the source's fault.
+    fn handle_taken(&mut self, outcome: Result<(), NotTaken>) {
+        let outcome = outcome.map_err(|why| match why {
+            NotTaken::Unusable(reason) => reason,
+            NotTaken::Disk(error) => {
+                let reason = Unusable::Wrong(error.to_string().into());
+                self.failure.get_or_insert(FetchError::Disk(error));
+                reason
+            }
+        });
+        self.consumer.handle_consumed(self.downloads.shared().now(), outcome);
     }
 
     fn failed(&self, reason: Text) -> FetchError {
@@ -116,13 +131,12 @@ pub(super) async fn run<S: Sink>(
     let mut gone = shared.watch_source(&wanted.source, &wanted.ref_id);
     let mut events = downloads.endpoint().subscribe();
     let consumer = Consumer::new(shared.now(), wanted.ref_id.clone(), config.clone());
-    let mut it = Running { downloads: downloads.clone(), wanted: wanted.clone(), consumer };
+    let mut it = Running { downloads: downloads.clone(), wanted: wanted.clone(), consumer, failure: None };
     let disk = sink.disk();
     let mut sink = Some(sink);
     let mut kept: HashMap<PullId, Box<Piece>> = HashMap::new();
     let mut asked: Vec<(PullId, Asked)> = Vec::new();
     let mut used: Option<Used<S>> = None;
-    let mut failure = None;
     loop {
         while let Some(transmit) = it.consumer.poll_transmit() {
             match transmit {
@@ -152,7 +166,7 @@ pub(super) async fn run<S: Sink>(
                     if piece.len() < SMALL {
                         let outcome = own.piece(*piece);
                         sink = Some(own);
-                        it.consumer.handle_consumed(shared.now(), outcome);
+                        it.handle_taken(outcome);
                     } else {
                         used = Some(tokio::task::spawn_blocking(move || {
                             let outcome = own.piece(*piece);
@@ -169,14 +183,17 @@ pub(super) async fn run<S: Sink>(
                     let outcome = finish(&mut sink).await;
                     it.consumer.handle_finished(outcome.is_ok());
                     if let Err(error) = outcome {
-                        failure = Some(FetchError::Disk(error));
+                        it.failure.get_or_insert(FetchError::Disk(error));
                     }
                 }
                 ConsumerEvent::Retrying { reason, attempt, after } => {
                     let (source, reason) = (&wanted.source, reason.as_str());
                     tracing::info!(%source, attempt, ?after, reason, "asking for a piece again");
                 }
-                ConsumerEvent::Failed(reason) => failure = Some(it.failed(reason)),
+                ConsumerEvent::Failed(reason) => {
+                    let failed = it.failed(reason);
+                    it.failure.get_or_insert(failed);
+                }
                 _ => {}
             }
         }
@@ -207,7 +224,7 @@ pub(super) async fn run<S: Sink>(
                 // A sink that panicked is gone, and the download with it.
                 let Ok((own, outcome)) = outcome else { return Err(FetchError::Cancelled) };
                 sink = Some(own);
-                it.consumer.handle_consumed(shared.now(), outcome);
+                it.handle_taken(outcome);
             }
             () = async { match due { Some(due) => tokio::time::sleep_until(due).await, None => core::future::pending().await } } => {
                 it.consumer.handle_timeout(shared.now());
@@ -224,9 +241,8 @@ pub(super) async fn run<S: Sink>(
     }
     let Wanted { source, ref_id, .. } = wanted;
     progress(Progress { source, ref_id, bytes: it.consumer.bytes(), pieces: it.consumer.pieces() });
-    match (failure, sink) {
+    match (it.failure.take(), sink) {
         (None, Some(sink)) => Ok(sink),
-        (Some(failure), Some(mut sink)) => Err(sink.disk_failure().map_or(failure, FetchError::Disk)),
         (Some(failure), _) => Err(failure),
         (None, None) => Err(FetchError::Cancelled),
     }

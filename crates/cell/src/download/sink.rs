@@ -20,17 +20,33 @@ use super::spill::{SpillFile, SpilledArray};
 /// large: an array of such is worth one copy, so that a model does not take half as much memory again.
 const OWN_BUFFER: usize = 128 * 1024;
 
+/// Why a piece was not taken.
+#[derive(Debug)]
+pub(super) enum NotTaken {
+    /// What the source sent is of no use.
+    Unusable(Unusable),
+    /// It could not be kept, which is no fault of the source.
+    Disk(io::Error),
+}
+
+impl From<Unusable> for NotTaken {
+    fn from(reason: Unusable) -> Self {
+        Self::Unusable(reason)
+    }
+}
+
+impl From<io::Error> for NotTaken {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
 /// Takes the pieces of one object, in order. Called on a thread that may block.
 pub(super) trait Sink: Send + 'static {
-    fn piece(&mut self, piece: Piece) -> Result<(), Unusable>;
+    fn piece(&mut self, piece: Piece) -> Result<(), NotTaken>;
 
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
-    }
-
-    /// What the disk said when a piece could not be kept, once.
-    fn disk_failure(&mut self) -> Option<io::Error> {
-        None
     }
 
     /// Where large archives go while they arrive.
@@ -77,14 +93,13 @@ pub(super) struct Arrays {
     pub(super) memory: HashMap<Text, Array>,
     pub(super) spilled: HashMap<Text, SpilledArray>,
     pub(super) disk: Option<Disk>,
-    pub(super) failure: Option<io::Error>,
 }
 
 impl Sink for Arrays {
-    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+    fn piece(&mut self, piece: Piece) -> Result<(), NotTaken> {
         let check = if piece.verify()? { Check::Nothing } else { Check::Sums };
         let Content::Items(items) = piece.content() else {
-            return Err(Unusable::Wrong("a piece is no list of archives".into()));
+            return Err(Unusable::Wrong("a piece is no list of archives".into()).into());
         };
         let is_wanted = |id: &Text| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(id));
         for blob in items {
@@ -98,8 +113,7 @@ impl Sink for Arrays {
             for (id, mut array) in arrays.into_iter().filter(|(id, _)| is_wanted(id)) {
                 match &self.disk {
                     Some(disk) if array.data().len() as u64 >= disk.above => {
-                        let on_disk = disk.put(&array).map_err(|error| not_kept(&mut self.failure, error))?;
-                        self.spilled.insert(id, on_disk);
+                        self.spilled.insert(id, disk.put(&array)?);
                     }
                     _ => {
                         if array.data().len() / array.data().segments().len() < OWN_BUFFER {
@@ -113,20 +127,9 @@ impl Sink for Arrays {
         Ok(())
     }
 
-    fn disk_failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
-    }
-
     fn disk(&self) -> Option<Disk> {
         self.disk.clone()
     }
-}
-
-/// Notes what the disk said. The download ends by it, and its source has nothing to do with that.
-fn not_kept(failure: &mut Option<io::Error>, error: io::Error) -> Unusable {
-    let reason = error.to_string().into();
-    *failure = Some(error);
-    Unusable::Wrong(reason)
 }
 
 /// A long byte string in memory.
@@ -134,11 +137,11 @@ fn not_kept(failure: &mut Option<io::Error>, error: io::Error) -> Unusable {
 pub(super) struct Whole(pub(super) Vec<Blob>);
 
 impl Sink for Whole {
-    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+    fn piece(&mut self, piece: Piece) -> Result<(), NotTaken> {
         piece.verify()?;
         match piece.inner.data {
             Content::Bytes(bytes) => self.0.push(bytes),
-            _ => return Err(Unusable::Wrong("a piece is no byte string".into())),
+            _ => return Err(Unusable::Wrong("a piece is no byte string".into()).into()),
         }
         Ok(())
     }
@@ -149,7 +152,7 @@ impl Sink for Whole {
 pub(super) struct Values(pub(super) Vec<Value>);
 
 impl Sink for Values {
-    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+    fn piece(&mut self, piece: Piece) -> Result<(), NotTaken> {
         piece.verify()?;
         self.0.push(match piece.inner.data {
             Content::Bytes(bytes) => Value::Bytes(bytes),
@@ -167,7 +170,6 @@ pub(super) struct ToFile {
     path: PathBuf,
     partial: PathBuf,
     file: Option<File>,
-    failure: Option<io::Error>,
 }
 
 impl ToFile {
@@ -177,23 +179,19 @@ impl ToFile {
         partial.push(".part");
         let partial = path.with_file_name(partial);
         let file = File::create(&partial)?;
-        Ok(Self { path, partial, file: Some(file), failure: None })
+        Ok(Self { path, partial, file: Some(file) })
     }
 }
 
 impl Sink for ToFile {
-    fn piece(&mut self, piece: Piece) -> Result<(), Unusable> {
+    fn piece(&mut self, piece: Piece) -> Result<(), NotTaken> {
         piece.verify()?;
         let Content::Bytes(bytes) = piece.content() else {
-            return Err(Unusable::Wrong("a piece is no byte string".into()));
+            return Err(Unusable::Wrong("a piece is no byte string".into()).into());
         };
         let Some(file) = &mut self.file else { return Ok(()) };
-        let mut segments = bytes.segments().iter();
-        segments.try_for_each(|it| file.write_all(it)).map_err(|error| not_kept(&mut self.failure, error))
-    }
-
-    fn disk_failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+        bytes.segments().iter().try_for_each(|segment| file.write_all(segment))?;
+        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
