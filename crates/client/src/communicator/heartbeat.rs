@@ -132,7 +132,7 @@ impl Communicator {
     }
 
     /// Leaves the federation: the server forgets this client, and messages show no credential any more. What its cell
-    /// streams is let [go first](Cell::drained).
+    /// streams is let [go first](fedcell_cell::Cell::drained).
     ///
     /// # Errors
     ///
