@@ -18,13 +18,12 @@ use tokio::time::timeout;
 use crate::backbone::{ConnectorInfo, ConnectorUse, Planned};
 use crate::builder::CellBuilder;
 use crate::download::Downloads;
-use crate::each::EachDraft;
 use crate::endpoint::{Endpoint, Waiter};
 use crate::error::{RequestError, StartError};
 use crate::events::Events;
 use crate::handler::Handler;
 use crate::reply_to::ReplyTo;
-use crate::request::{BroadcastDraft, FireDraft, RequestDraft, Target};
+use crate::request::{BroadcastDraft, EachDraft, FireDraft, RequestDraft, Target};
 use crate::stream::{Desk, FileDraft, StreamDraft, StreamHandler};
 
 /// A running cell. Clones are the same cell.

@@ -11,7 +11,6 @@ mod connector;
 mod dispatch;
 pub mod download;
 pub mod driver;
-mod each;
 mod endpoint;
 mod error;
 mod events;
@@ -31,7 +30,6 @@ pub mod stream;
 pub use backbone::{ConnectorInfo, ConnectorUse, PeerNameCheck};
 pub use builder::CellBuilder;
 pub use cell::Cell;
-pub use each::EachDraft;
 pub use error::{BodyError, Fault, RequestError, StartError};
 pub use events::{CellEvent, Events};
 pub use handler::{Answer, Handler, HandlerError, HandlerFuture, Request, fobs_body};
@@ -39,7 +37,7 @@ pub use limits::Limits;
 pub use prepared::PreparedCell;
 pub use random::SystemRandom;
 pub use reply_to::ReplyTo;
-pub use request::{BroadcastDraft, Draft, FireDraft, RequestDraft, Response, Target};
+pub use request::{BroadcastDraft, Draft, EachDraft, FireDraft, RequestDraft, Response, Target};
 
 #[cfg(test)]
 mod tests;

@@ -1,72 +1,30 @@
 //! Sending: a draft says what goes where, `send` sends it and, for a request, waits for the answer.
 
+mod each;
+mod response;
+mod target;
+mod waiting;
+
 use core::fmt;
 use core::time::Duration;
 
-use bytes::Bytes;
-use fedcell_auth::UnixTime;
-use fedcell_cell_proto::address::{Fqcn, FqcnBuf, FqcnError};
+use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_cell_proto::headers::{HeaderMap, HeaderValue};
-use fedcell_cell_proto::message::{Message, Payload};
-use fedcell_cell_proto::node::Exchange;
-use fedcell_cell_proto::request::{Body, Failure, Outgoing, Refused, RequestId};
+use fedcell_cell_proto::message::Payload;
+use fedcell_cell_proto::request::{Body, Outgoing};
 use fedcell_cell_proto::stream::call;
 use fedcell_fobs::Value;
-use fedcell_protocol_defs::cell::{HeaderKey, ReturnCode};
-use tokio::sync::oneshot;
+use fedcell_protocol_defs::cell::HeaderKey;
 
-use crate::cell::Cell;
-use crate::download::{self, Fetch};
-use crate::endpoint::{Endpoint, Waiter};
-use crate::error::{BodyError, RequestError};
-use crate::handler::{decode, fobs_body};
+pub use self::each::EachDraft;
+pub use self::response::Response;
+pub use self::target::Target;
+use self::waiting::{ask_all, ask_one, fire_all};
+use crate::download;
+use crate::endpoint::Endpoint;
+use crate::error::RequestError;
+use crate::handler::fobs_body;
 use crate::stream::{Calling, ResponseReader};
-
-/// The address of a cell in any form: text is parsed, a parsed one is taken as it is.
-pub trait Target {
-    /// The address.
-    ///
-    /// # Errors
-    ///
-    /// [`FqcnError`] if the text is no address.
-    fn address(self) -> Result<FqcnBuf, FqcnError>;
-}
-
-impl Target for &str {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        FqcnBuf::parse(self)
-    }
-}
-
-impl Target for &String {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        FqcnBuf::parse(self)
-    }
-}
-
-impl Target for String {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        FqcnBuf::parse(&self)
-    }
-}
-
-impl Target for FqcnBuf {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        Ok(self)
-    }
-}
-
-impl Target for &FqcnBuf {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        Ok(self.clone())
-    }
-}
-
-impl Target for Fqcn<'_> {
-    fn address(self) -> Result<FqcnBuf, FqcnError> {
-        Ok(self.to_owned())
-    }
-}
 
 /// What a draft becomes.
 pub mod kind {
@@ -250,74 +208,12 @@ impl<K> Draft<K> {
 }
 
 /// The target of a request to one cell.
-fn only(mut targets: Vec<FqcnBuf>) -> Result<FqcnBuf, RequestError> {
-    targets.pop().ok_or(RequestError::Stopped)
-}
-
 impl<K> fmt::Debug for Draft<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")
             .field("targets", &self.targets)
             .field("outgoing", &self.outgoing)
             .finish_non_exhaustive()
-    }
-}
-
-/// Gives a request up when its caller does.
-struct Waiting<'a> {
-    endpoint: &'a Endpoint,
-    id: Option<RequestId>,
-}
-
-impl<'a> Waiting<'a> {
-    const fn for_request(endpoint: &'a Endpoint, id: RequestId) -> Self {
-        Self { endpoint, id: Some(id) }
-    }
-
-    /// All targets have ended: there is nothing to give up.
-    fn is_over(&mut self) {
-        self.id = None;
-    }
-}
-
-/// Sends a request to several cells and waits for what comes of each.
-pub(crate) async fn ask_all(
-    endpoint: &Endpoint,
-    send: impl FnOnce(&mut Exchange, UnixTime) -> Result<RequestId, Refused>,
-) -> Result<Vec<(FqcnBuf, Result<Response, RequestError>)>, RequestError> {
-    let (sender, receiver) = oneshot::channel();
-    let (sent, _) = endpoint.drive(|core, now| {
-        let id = send(core.node.exchange_mut(), now)?;
-        core.wait(id.clone(), Waiter::All { outcomes: Vec::new(), sender });
-        Ok::<_, RequestError>(id)
-    });
-    let mut waiting = Waiting::for_request(endpoint, sent?);
-    let outcomes = receiver.await;
-    waiting.is_over();
-    let response = |outcome: Result<Box<Message>, Failure>| {
-        outcome.map(|message| Response { message: *message }).map_err(RequestError::from)
-    };
-    let outcomes = outcomes.map_err(|_| RequestError::Stopped)?;
-    Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect())
-}
-
-/// Sends messages without replies, then waits until the connections that they crowd have room again.
-pub(crate) async fn fire_all(
-    endpoint: &Endpoint,
-    fire: impl FnOnce(&mut Exchange, UnixTime) -> Vec<(FqcnBuf, Failure)>,
-) -> Result<(), RequestError> {
-    let (mut failed, crowded) = endpoint.drive(|core, now| fire(core.node.exchange_mut(), now));
-    for outbox in crowded {
-        outbox.room().await;
-    }
-    if failed.is_empty() { Ok(()) } else { Err(failed.swap_remove(0).1.into()) }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.endpoint.drive(|core, _| core.give_up(&id));
-        }
     }
 }
 
@@ -342,14 +238,11 @@ impl Draft<kind::One> {
     /// Dropping the future gives the request up: it may have been sent, and its reply is dropped.
     pub async fn receive(mut self) -> Result<ResponseReader, RequestError> {
         self.encode()?;
+        let target = self.target()?;
         if self.is_streamed() {
-            let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
             return self.into_calling().receive(target).await;
         }
-        let targets = self.targets.as_ref().ok().and_then(|targets| targets.first()).cloned();
-        let response = self.send().await?;
-        // A draft for one cell that was sent had a target.
-        let target = targets.ok_or(RequestError::Stopped)?;
+        let response = self.ask(&target).await?;
         Ok(ResponseReader::message(target, response.into_message()))
     }
 
@@ -364,22 +257,21 @@ impl Draft<kind::One> {
     /// Dropping the future gives the request up: it may have been sent, and its reply is dropped. Streams of it end.
     pub async fn send(mut self) -> Result<Response, RequestError> {
         self.encode()?;
+        let target = self.target()?;
         if self.is_streamed() {
-            let target = only(core::mem::replace(&mut self.targets, Ok(Vec::new()))?)?;
-            let message = self.into_calling().send(target).await?;
-            return Ok(Response { message });
+            return self.into_calling().send(target).await.map(Response::of);
         }
-        let targets = self.targets?;
-        let (sender, receiver) = oneshot::channel();
-        let (sent, _) = self.endpoint.drive(|core, now| {
-            let id = core.node.exchange_mut().send_request(now, &targets, &self.outgoing)?;
-            core.wait(id.clone(), Waiter::One(sender));
-            Ok::<_, RequestError>(id)
-        });
-        let mut waiting = Waiting::for_request(&self.endpoint, sent?);
-        let outcome = receiver.await;
-        waiting.is_over();
-        Ok(Response { message: *outcome.map_err(|_| RequestError::Stopped)?? })
+        self.ask(&target).await
+    }
+
+    fn target(&mut self) -> Result<FqcnBuf, RequestError> {
+        let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
+        targets.into_iter().next().ok_or(RequestError::Stopped)
+    }
+
+    async fn ask(&self, target: &FqcnBuf) -> Result<Response, RequestError> {
+        let targets = core::slice::from_ref(target);
+        ask_one(&self.endpoint, |exchange, now| exchange.send_request(now, targets, &self.outgoing)).await
     }
 }
 
@@ -406,8 +298,7 @@ impl Draft<kind::Many> {
         if self.is_streamed() {
             let targets = core::mem::replace(&mut self.targets, Ok(Vec::new()))?;
             let outcomes = self.into_calling().send_all(targets).await;
-            let response = |outcome: Result<Message, RequestError>| outcome.map(|message| Response { message });
-            return Ok(outcomes.into_iter().map(|(target, outcome)| (target, response(outcome))).collect());
+            return Ok(outcomes.into_iter().map(|(target, outcome)| (target, outcome.map(Response::of))).collect());
         }
         let targets = self.targets?;
         if targets.is_empty() {
@@ -453,76 +344,5 @@ impl Draft<kind::Fire> {
             }
         });
         Ok(())
-    }
-}
-
-/// The answer to a request.
-#[derive(Debug, Clone)]
-pub struct Response {
-    message: Message,
-}
-
-impl Response {
-    /// How the target says it went; absent means ok.
-    #[must_use]
-    pub fn return_code(&self) -> ReturnCode<'_> {
-        self.message.headers.text(HeaderKey::RETURN_CODE).ok().flatten().map_or(ReturnCode::OK, ReturnCode::new)
-    }
-
-    /// The text with which the target explains its return code.
-    #[must_use]
-    pub fn error(&self) -> Option<&str> {
-        self.message.headers.text(HeaderKey::ERROR).ok().flatten()
-    }
-
-    /// This response, if its return code is ok.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError::Answered`] if it is another.
-    pub fn success(self) -> Result<Self, RequestError> {
-        if self.return_code() == ReturnCode::OK {
-            return Ok(self);
-        }
-        let (code, text) = (self.return_code().as_str().into(), self.error().unwrap_or_default().into());
-        Err(RequestError::Answered { code, text })
-    }
-
-    /// All headers.
-    #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
-        &self.message.headers
-    }
-
-    /// The payload, opened and still encoded.
-    #[must_use]
-    pub const fn payload(&self) -> &Payload {
-        &self.message.payload
-    }
-
-    /// The payload in one piece; free unless it came in several.
-    #[must_use]
-    pub fn bytes(&self) -> Bytes {
-        self.message.payload.clone().into_bytes()
-    }
-
-    /// The payload as an object.
-    ///
-    /// # Errors
-    ///
-    /// [`BodyError`] if it is not what its encoding says.
-    pub fn value(&self) -> Result<Value, BodyError> {
-        decode(&self.message)
-    }
-
-    /// The payload as an object, with the arrays that its sender has left where they were. `cell` is the one that asked.
-    pub fn fetch(&self, cell: &Cell) -> Fetch {
-        Fetch::of_message(cell.downloads(), self.value(), self.headers(), None)
-    }
-
-    /// The message itself.
-    #[must_use]
-    pub fn into_message(self) -> Message {
-        self.message
     }
 }

@@ -8,10 +8,11 @@ use fedcell_cell_proto::message::Payload;
 use fedcell_cell_proto::request::{Body, Outgoing, TargetMessage};
 use fedcell_fobs::Value;
 
+use super::waiting::{ask_all, fire_all};
+use super::{Response, Target};
 use crate::endpoint::Endpoint;
 use crate::error::RequestError;
 use crate::handler::fobs_body;
-use crate::request::{Response, Target, ask_all, fire_all};
 
 /// Requests to several cells, each with a body of its own, not sent yet. They have one id and one timeout; a reply counts
 /// for the cell that it comes from.
