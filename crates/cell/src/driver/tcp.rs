@@ -10,8 +10,14 @@ const BACKLOG: u32 = 4096;
 
 /// Bytes that the system takes from us beyond what it has sent. More only makes small frames wait: by itself the system
 /// takes megabytes.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 const UNSENT: u32 = 64 * 1024;
+
+/// Who decides how fast bytes leave on a connection within the machine: the one that every Linux has and lets everybody
+/// choose, and that does not pace them. BBR, which many systems have as their default, sends each 64 KiB at the tick of a
+/// timer of its own, which costs as much as all else that the system does to send them.
+#[cfg(target_os = "linux")]
+const UNPACED: &[u8] = b"reno";
 
 /// A bound TCP port.
 #[derive(Debug)]
@@ -67,13 +73,24 @@ pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Small frames leave at once, and do not wait behind more of others than keeps the connection busy.
+/// Small frames leave at once, and do not wait behind more of others than keeps the connection busy. What does not leave the
+/// machine has no network to spare.
 pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
-        tracing::debug!(%error, "the system does not bound what waits to be sent");
+    #[cfg(target_os = "linux")]
+    if let Err(error) = tune_sending(stream) {
+        tracing::debug!(%error, "the system sends as it always does");
     }
     stream.set_nodelay(true)
+}
+
+#[cfg(target_os = "linux")]
+fn tune_sending(stream: &TcpStream) -> io::Result<()> {
+    let socket = socket2::SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    if stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
+        socket.set_tcp_congestion(UNPACED)?;
+    }
+    Ok(())
 }
 
 async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -84,4 +101,25 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     // The reference speaks IPv4 only, so its answer is the likelier one.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     Ok(addresses)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(stream: &TcpStream) {
+        let found = socket2::SockRef::from(stream).tcp_congestion().unwrap();
+        assert_eq!(found.split(|byte| *byte == 0).next(), Some(UNPACED));
+    }
+
+    #[tokio::test]
+    async fn what_stays_within_the_machine_is_not_paced() {
+        let listener = TcpListener::bind("127.0.0.1", 0).await.unwrap();
+        let (dialled, accepted) = tokio::join!(dial("127.0.0.1", listener.address().port()), listener.accept());
+        check(&dialled.unwrap());
+        let (accepted, _) = accepted.unwrap();
+        tune(&accepted).unwrap();
+        check(&accepted);
+    }
 }
