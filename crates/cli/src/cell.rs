@@ -27,8 +27,8 @@ const OFFER: &str = "offer";
 const OFFERED_FOR: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) fn command() -> Command {
-    let command = cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM or the end of standard input").long_about(
-        "Run a cell until SIGTERM or the end of standard input.\n\nPrints one JSON line when its connections to the \
+    let command = cell_arguments(Command::new(NAME).about("Run a cell until SIGTERM, or until a pipe at its input closes").long_about(
+        "Run a cell until SIGTERM, or until a pipe at its input closes.\n\nPrints one JSON line when its connections to the \
          network stand; then it routes, answers the in-band network commands, and echoes what it is told to.",
     ))
     .arg(

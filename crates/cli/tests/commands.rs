@@ -21,9 +21,13 @@ struct Cell {
 
 impl Cell {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_with(Stdio::piped(), arguments)
+    }
+
+    fn start_with(input: Stdio, arguments: &[&str]) -> Self {
         let mut command = fedcell(&["cell", "--security", "clear"]);
         let mut child =
-            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+            command.args(arguments).stdin(input).stdout(Stdio::piped()).spawn().expect("the program starts");
         let input = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut cell = Self { child, input, lines, ready: Value::Null };
@@ -96,6 +100,16 @@ fn ready_says_who_and_where() {
 #[test]
 fn a_signal_ends_a_cell_well() {
     let (cell, _) = Cell::server(&[]);
+    assert_eq!(cell.terminate(), Some(0));
+}
+
+#[test]
+fn a_service_has_nobody_at_its_input() {
+    let arguments = ["--fqcn", "server", "--root-url", "tcp://127.0.0.1:0", "--echo", "demo:hello"];
+    let cell = Cell::start_with(Stdio::null(), &arguments);
+    let url = cell.ready["listeners"][0]["url"].as_str().expect("a URL");
+    let to = ["send", "--root-url", url, "--security", "clear", "--target", "server"];
+    check(&[&to[..], &["--channel", "demo", "--topic", "hello", "--payload", "hi"]].concat(), 0, "hi");
     assert_eq!(cell.terminate(), Some(0));
 }
 

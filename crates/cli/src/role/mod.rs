@@ -1,7 +1,7 @@
 //! One role of a federation as a process: server, relay or site, from its kit.
 //!
-//! Each prints one JSON object a line on standard output about what happens, and ends on SIGTERM, SIGINT or the end of
-//! its standard input, after saying goodbye.
+//! Each prints one JSON object a line on standard output about what happens, and ends on SIGTERM, SIGINT or when a
+//! pipe at its standard input closes, after saying goodbye.
 
 mod digits;
 mod join;
