@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use fedcell_auth::challenge::{ClientChallenge, ClientParty};
 use fedcell_auth::identity::{CertificateChain, Identity, PrivateKey, ProjectRoot};
 use fedcell_auth::token::AuthHeaders;
@@ -18,6 +19,7 @@ use fedcell_cell_proto::request::{Body, Reply};
 use fedcell_cell_proto::transit::Authenticator;
 use fedcell_client::communicator::{Communicator, Config, HeartbeatError, Jobs, RegisterError, TaskError};
 use fedcell_durable::SimulatedDisk;
+use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::ServerCommand;
 use fedcell_server::membership::{
@@ -447,4 +449,22 @@ async fn a_federation_without_keys_needs_no_proof() {
         "the server refuses the challenge of `site-1`: unauthenticated: server is not in secure mode; expected no \
          certificate, start the server with its kit or this client without one",
     );
+}
+
+/// What a site says of itself is bounded, whatever form it has: all members are kept in memory and in one file.
+#[tokio::test(start_paused = true)]
+async fn a_site_that_says_too_much_of_itself_is_refused_or_not_listened_to() {
+    let (network, service) = (MemoryNetwork::new(), service(Some(keys())));
+    service.keep_tokens_on(SimulatedDisk::new(), [7; 32], UnixTime::from_secs(0)).unwrap();
+    let _server = server(&network, &service).await;
+
+    let mut talker = config("site-1", "site-1", "server1");
+    talker.site_config = Some(Map::from([("blob", Value::Bytes(Bytes::from(vec![0; 2 << 20]).into()))]));
+    register(&site(&network, talker.clone()).await).await.unwrap();
+    assert!(service.with(|registrar| registrar.member("site-1").unwrap().site_config.is_none()));
+
+    talker.fqsn = "x".repeat(2 << 20);
+    let refused = register(&site(&network, talker).await).await.unwrap_err();
+    assert!(matches!(&refused, RegisterError::Refused { text, .. } if text.contains("FQSN")), "{refused}");
+    register(&site(&network, config("site-2", "site-2", "server1")).await).await.unwrap();
 }

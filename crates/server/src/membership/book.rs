@@ -203,8 +203,10 @@ impl Line {
         }
     }
 
+    /// A member that says too much about itself is not kept, rather than none that comes after it: it registers again
+    /// after a restart.
     fn of(change: &TokenChange) -> Self {
-        match change {
+        let line = match change {
             TokenChange::Revoked { name } => Self::Revoked(name.clone()),
             TokenChange::Issued { token, member } => Self::Issued(Box::new(Issued {
                 name: token.client_name.clone(),
@@ -221,7 +223,14 @@ impl Line {
                 address: member.address.clone(),
                 software: member.software.clone(),
             })),
+        };
+        if line.size() > RECORD
+            && let Self::Issued(issued) = line
+        {
+            tracing::warn!(client = issued.name, "its token is not kept on disk, its registration is too long");
+            return Self::Revoked(issued.name);
         }
+        line
     }
 
     fn kept(&self) -> Option<KeptToken> {
@@ -352,6 +361,18 @@ mod tests {
             let found = tokens(&open(&disk.crash(&mut choice)).1);
             assert!(found == all(done) || found == all(done + 1), "after {steps} steps and {done} changes: {found:?}");
         }
+    }
+
+    /// One client that says too much must not keep the server from keeping the tokens of others.
+    #[test]
+    fn a_member_that_is_too_long_is_not_kept_and_the_others_are() {
+        let disk = SimulatedDisk::new();
+        let (book, _) = open(&disk);
+        let TokenChange::Issued { token, member } = issued("site-1", 2) else { unreachable!("it was issued") };
+        let member = Box::new(Member { fqsn: "x".repeat(2 << 20), ..*member });
+        book.keep(&[issued("site-1", 1)]).unwrap();
+        book.keep(&[TokenChange::Issued { token, member }, issued("site-2", 3)]).unwrap();
+        assert_eq!(tokens(&open(&disk).1), [("site-2".to_owned(), 3)]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ use fedcell_protocol_defs::federation::{
 use super::refusal::Refusal;
 use super::registrar::{Applicant, Granted};
 
+/// Longest path of a site in the hierarchy of sites, in bytes: sixteen names of the longest that certificates have.
+const LONGEST_FQSN: usize = 1024;
+
 /// A header that is text; empty if it is missing or something else.
 pub(super) fn header(request: &Request, key: impl AsRef<str>) -> &str {
     request.headers().text(key).ok().flatten().unwrap_or_default()
@@ -45,7 +48,7 @@ pub(super) fn challenge_reply(reply: ChallengeReply) -> Value {
 ///
 /// # Errors
 ///
-/// [`Refusal`] if the body is no shareable.
+/// [`Refusal`] if the body is no shareable, or says who stands above the site at too great a length.
 pub(super) fn applicant(request: &Request) -> Result<Applicant, Refusal> {
     let body = request.value().ok().and_then(|value| Shareable::from_value(value).ok());
     let body = body.ok_or_else(|| Refusal::malformed("expected the body of a registration to be a Shareable"))?;
@@ -58,6 +61,9 @@ pub(super) fn applicant(request: &Request) -> Result<Applicant, Refusal> {
     applicant.site_config = site_config(&body, name);
     if let Ok(Some(context)) = body.peer_context() {
         applicant.fqsn = context.get(ContextKey::FQSN.as_str()).and_then(Value::as_str).map(str::to_owned);
+        if applicant.fqsn.as_ref().is_some_and(|fqsn| fqsn.len() > LONGEST_FQSN) {
+            return Err(Refusal::malformed(format!("expected an FQSN of at most {LONGEST_FQSN} bytes")));
+        }
         applicant.is_leaf = context.get(ContextKey::IS_LEAF.as_str()).and_then(Value::as_bool).unwrap_or(true);
     }
     Ok(applicant)
@@ -78,8 +84,10 @@ fn claim(body: &Shareable, name: &str) -> Option<RegistrationClaim> {
 /// What a site tells about itself, if it is a map that is not too large; dropped otherwise, as in the reference.
 fn site_config(body: &Shareable, name: &str) -> Option<Map> {
     let value = body.entries().get(RegistrationKey::SITE_CONFIG.as_str())?;
-    let size = serde_json::to_vec(&JsonView::new(value)).map_or(usize::MAX, |json| json.len());
-    if size > RegistrationDefaults::MAX_SITE_CONFIG_SIZE {
+    let most = RegistrationDefaults::MAX_SITE_CONFIG_SIZE;
+    // So much of byte strings and arrays is counted, too.
+    let size = serde_json::to_vec(&JsonView::new(value).showing(most)).map_or(usize::MAX, |json| json.len());
+    if size > most {
         tracing::warn!(client = name, size, "dropped a site configuration that is too large");
         return None;
     }
