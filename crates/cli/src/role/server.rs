@@ -10,11 +10,12 @@ use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use fedcell_auth::Nonce;
 use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
-use fedcell_cell::{Cell, PreparedCell, SystemRandom};
+use fedcell_cell::{Cell, SystemRandom};
 use fedcell_durable::{Files, Storage as _};
-use fedcell_protocol_defs::config::{KitFile, Scheme};
+use fedcell_protocol_defs::config::KitFile;
 use fedcell_protocol_defs::federation::JobExitCode;
 use fedcell_server::jobs::{Dispatcher, JobOrder, JobsEvent};
 use fedcell_server::membership::{MembershipEvent, MembershipService, Registrar, RegistrarConfig, ServerKeys};
@@ -43,6 +44,9 @@ const NAME_OF_JOB: &str = "digits";
 
 /// Where a server keeps the id of the job that it has made.
 const JOB_FILE: &str = "job.id";
+
+/// Where the cell of the job meets the server's: in this process, out of reach for others on this machine.
+const INSIDE: &str = "memory://jobs";
 
 const ROUNDS: &str = "rounds";
 const MIN_SITES: &str = "min-sites";
@@ -108,8 +112,9 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
     let url = super::listen_url(&startup, arguments)?;
     let probes = Probes::start(arguments).await?;
-    let internal = format!("{}://127.0.0.1:0", Scheme::TCP.as_str());
-    let root = super::builder(&startup, arguments)?.root_url(&url).listen_internal(&internal).build()?;
+    let network = MemoryNetwork::new();
+    let root = super::builder(&startup, arguments)?.memory(network.clone()).listen_internal(INSIDE).root_url(&url);
+    let root = root.build()?;
 
     let project = startup.project.clone().unwrap_or_default();
     let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
@@ -138,12 +143,14 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let held_out = digits.split().held_out;
     let dispatcher = Dispatcher::new(&root, &members);
     let jobs = dispatcher.events();
-    // From here on it answers.
-    let root = root.start().await.inspect_err(|_| workspace.discard())?;
     let (tasks, reports) = TaskService::new(&job, run);
-    let job_cell = prepare_job_cell(&root, &job)?;
+    let job_cell = Cell::builder(format!("{}.{job}", Fqcn::SERVER)).security(SecurityMode::Clear);
+    let job_cell = job_cell.memory(network).parent_url(INSIDE).build()?;
+    // Known before anybody is heard: a site that says it runs a job that is not is told to end it.
     members.add_job(&job, &job_cell).map_err(|error| configuration(error.into()))?;
     tasks.attach(&job_cell, &members);
+    // From here on it answers.
+    let root = root.start().await.inspect_err(|_| workspace.discard())?;
     let job_cell = job_cell.start().await?;
     job_cell.ready().await;
     tasks.with(|run, _| Ok(report_start(&url, run, &held_out))).map_err(Failure::local)??;
@@ -175,16 +182,6 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     job_cell.shutdown().await;
     root.shutdown().await;
     outcome
-}
-
-/// The cell of the job, on the loopback listener of the server as the reference has it.
-fn prepare_job_cell(root: &Cell, job: &str) -> Result<PreparedCell, Failure> {
-    let inner = root.connectors().into_iter().filter(|connector| connector.security == SecurityMode::Clear);
-    let Some(url) = inner.filter_map(|connector| connector.bound.map(|_| connector.url)).next() else {
-        return Err(Failure::text(Kind::Local, "the server has no listener for its jobs"));
-    };
-    let name = format!("{}.{job}", Fqcn::SERVER);
-    Ok(Cell::builder(name).security(SecurityMode::Clear).parent_url(&url).build()?)
 }
 
 fn report_start(url: &str, run: &Run, held_out: &[Image]) -> Result<(), Failure> {
