@@ -167,6 +167,8 @@ where
                 }
             };
             tokio::select! {
+                // A controller that has failed may have a time that is over, and is not called any more.
+                _ = self.ended() => return,
                 () = cell.ended() => return self.end(Err(TaskServiceError::Stopped)),
                 () = self.inner.changed.notified() => {}
                 () = timer => self.apart(C::handle_timeout).await,
