@@ -8,11 +8,13 @@ use std::time::Instant;
 use fedcell_auth::CommonName;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_client::communicator::{Communicator, Config, Task};
-use fedcell_client::task_loop::{ExecuteError, TaskLoop, blocking};
+use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
+use fedcell_client::task_loop::{ExecuteError, LoopEvent, ResultStore, TaskLoop, blocking};
 use fedcell_durable::Files;
 use fedcell_fobs::typed::Shareable;
+use fedcell_server::controller::{Receipt, Step};
 use fedcell_server::tasks::TaskService;
-use fedcell_server::{Run, RunConfig, RunEvent};
+use fedcell_server::{Controller, Run, RunConfig, RunEvent};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -96,4 +98,99 @@ async fn three_sites_and_one_that_fails_at_first_make_a_model() {
     for site in sites {
         assert_eq!(std::fs::read_dir(site.folder.path()).unwrap().count(), 0, "nothing waits on disk any more");
     }
+}
+
+/// The server may stop a job and have it started again while the process of the site goes on.
+#[tokio::test]
+async fn a_task_that_was_left_in_the_middle_is_done_by_the_next_loop_of_the_process() {
+    let network = MemoryNetwork::new();
+    let (root, members) = hub::server(&network);
+    let job_cell = hub::job_cell(&network, &members);
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = RunConfig::new(JOB, vec!["site-1".to_owned()], 1);
+    config.ask_again = Duration::from_millis(10);
+    let run = Run::open(config, model(&[0.0]), Files::at(folder.path()).unwrap(), Instant::now()).unwrap();
+    let (tasks, _reports) = TaskService::new(JOB, run);
+    tasks.attach(&job_cell, &members);
+    let _cells = (root.start().await.unwrap(), job_cell.start().await.unwrap());
+
+    let site = Site::new(&network, "site-1").await;
+    let storage = Files::at(site.folder.path()).unwrap();
+    let outbox = Outbox::open(storage, OutboxLimits::default(), RetryPolicy::default(), Instant::now()).unwrap();
+    let store = ResultStore::new(outbox);
+    let hangs = async |_, stop: CancellationToken| {
+        stop.cancelled().await;
+        Err(ExecuteError::failed("stopped"))
+    };
+    let first = TaskLoop::new(site.communicator.clone(), JOB, store.clone()).executor("train", hangs);
+    let (mut events, stop) = (first.events(), CancellationToken::new());
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { first.run(&stop).await }
+    });
+    assert!(matches!(events.recv().await.unwrap(), LoopEvent::Started { .. }));
+    stop.cancel();
+    running.await.unwrap().unwrap();
+
+    let executor = blocking(train(1.0)).repeatable();
+    let second = TaskLoop::new(site.communicator.clone(), JOB, store).executor("train", executor);
+    let running = tokio::spawn(async move { second.run(&CancellationToken::new()).await });
+    tokio::time::timeout(Duration::from_secs(60), tasks.ended()).await.expect("the job does not end").unwrap();
+    running.await.unwrap().unwrap();
+}
+
+/// Fails when its time comes, which then is over for ever. Counts how often it is looked at.
+struct Fails {
+    due: Instant,
+    looks: Arc<AtomicU32>,
+}
+
+impl Controller for Fails {
+    type Event = ();
+    type Error = std::io::Error;
+
+    fn task_for(&mut self, _: &str, _: Instant) -> Result<Step, Self::Error> {
+        Ok(Step::Wait(Duration::ZERO))
+    }
+
+    fn result(&mut self, _: &str, _: Shareable, _: Instant) -> Result<Receipt, Self::Error> {
+        Ok(Receipt::Unknown)
+    }
+
+    fn lost(&mut self, _: &str, _: Instant) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        Some(self.due)
+    }
+
+    fn handle_timeout(&mut self, _: Instant) -> Result<(), Self::Error> {
+        Err(std::io::Error::other("the disk is full"))
+    }
+
+    fn poll_event(&mut self) -> Option<()> {
+        None
+    }
+
+    fn is_ended(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_has_failed_is_not_called_again_and_again() {
+    let network = MemoryNetwork::new();
+    let (_root, members) = hub::server(&network);
+    let job_cell = hub::job_cell(&network, &members);
+    let looks = Arc::new(AtomicU32::new(0));
+    let (tasks, _reports) = TaskService::new(JOB, Fails { due: Instant::now(), looks: Arc::clone(&looks) });
+    tasks.attach(&job_cell, &members);
+    tasks.ended().await.unwrap_err();
+    // Whoever turns in a circle gets on with each of these.
+    for _ in 0..100 {
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+    }
+    assert!(looks.load(Ordering::SeqCst) < 10, "{looks:?} looks");
 }

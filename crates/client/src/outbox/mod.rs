@@ -4,7 +4,7 @@
 //!                begin                    submit                    acknowledged / refused
 //!   (no entry) ────────► begun, on disk ────────► result, on disk ─────────────────────────► (no entry)
 //!                            │                        │ next ─► send ─► no answer ─► next, later
-//!                 restart ───┴─► Interrupted          └─ restart, reconnection, registration ─► next, at once
+//!      restart, take_over ───┴─► Interrupted          └─ restart, reconnection, registration ─► next, at once
 //! ```
 //!
 //! A task is begun once: [`Outbox::begin`] is on disk before it returns, and says so when it is asked again. A result is
@@ -190,13 +190,25 @@ impl<S: Storage> Outbox<S> {
         Ok(true)
     }
 
-    /// The result to send now, if one is due; the first submitted first. From now on it is under way.
+    /// Somebody begins to do this job, in the place of whoever did it before in this process and has left it in the
+    /// middle: tasks that were begun are [`Begin::Interrupted`], results that were under way are due.
+    pub fn take_over(&mut self, job: &str, now: Instant) {
+        for known in self.tasks.iter_mut().filter(|(key, _)| key.job == job).map(|(_, known)| known) {
+            if let State::Begun { here } = &mut known.state {
+                *here = false;
+            }
+        }
+        self.reconnected(job, now);
+    }
+
+    /// The result of this job to send now, if one is due; the first submitted first. From now on it is under way.
     ///
     /// # Errors
     ///
     /// [`OutboxError::Disk`] if it cannot be read; it will be due again later.
-    pub fn next(&mut self, now: Instant) -> Result<Option<Submission>, OutboxError> {
-        let Some(number) = self.schedule.take_due(now) else { return Ok(None) };
+    pub fn next(&mut self, job: &str, now: Instant) -> Result<Option<Submission>, OutboxError> {
+        let of_job = self.tasks.iter().filter(|(key, _)| key.job == job).map(|(_, known)| known.number);
+        let Some(number) = self.schedule.take_due(of_job, now) else { return Ok(None) };
         match self.entries.read(&entry::name(number)) {
             Ok(Some((head, body))) => Ok(Some(head.into_submission(body))),
             // Somebody has removed the file: there is nothing left that could be sent.
@@ -213,7 +225,7 @@ impl<S: Storage> Outbox<S> {
         }
     }
 
-    /// When [`next`](Self::next) will have something, if nothing happens before.
+    /// When [`next`](Self::next) will have something of any job, if nothing happens before.
     #[must_use]
     pub fn next_at(&self) -> Option<Instant> {
         self.schedule.next_at()
@@ -226,9 +238,11 @@ impl<S: Storage> Outbox<S> {
         }
     }
 
-    /// There is a new connection or registration: everything is due at once, also what was under way.
-    pub fn reconnected(&mut self, now: Instant) {
-        self.schedule.all_due(now);
+    /// The server of this job answers again: its results are due at once, also what was under way.
+    pub fn reconnected(&mut self, job: &str, now: Instant) {
+        for known in self.tasks.iter().filter(|(key, _)| key.job == job).map(|(_, known)| known) {
+            self.schedule.due(known.number, now);
+        }
     }
 
     /// The server has the result, or has said that it will never take one for this task. Whether there was one.

@@ -38,7 +38,7 @@ impl RetryPolicy {
 #[derive(Debug)]
 pub(super) struct Schedule {
     policy: RetryPolicy,
-    /// In the order of submission.
+    /// By the number of the entry, which tells the order of submission.
     results: BTreeMap<u64, Due>,
 }
 
@@ -66,10 +66,12 @@ impl Schedule {
         self.results.remove(&number);
     }
 
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<u64> {
-        let (number, due) = self.results.iter_mut().find(|(_, due)| due.at.is_some_and(|at| at <= now))?;
-        due.at = None;
-        Some(*number)
+    /// The first of these that is due. From now on it is under way.
+    pub(super) fn take_due(&mut self, numbers: impl Iterator<Item = u64>, now: Instant) -> Option<u64> {
+        let is_due = |number: &u64| self.results.get(number).and_then(|due| due.at).is_some_and(|at| at <= now);
+        let first = numbers.filter(is_due).min()?;
+        self.results.get_mut(&first)?.at = None;
+        Some(first)
     }
 
     pub(super) fn failed(&mut self, number: u64, now: Instant) {
@@ -79,8 +81,9 @@ impl Schedule {
         }
     }
 
-    pub(super) fn all_due(&mut self, now: Instant) {
-        for due in self.results.values_mut() {
+    /// As if nothing had failed.
+    pub(super) fn due(&mut self, number: u64, now: Instant) {
+        if let Some(due) = self.results.get_mut(&number) {
             *due = Due { at: Some(now), failures: 0 };
         }
     }

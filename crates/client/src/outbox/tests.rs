@@ -57,7 +57,7 @@ impl World {
         }
         while let Some(at) = outbox.next_at() {
             now = now.max(at);
-            let Some(submission) = outbox.next(now)? else { continue };
+            let Some(submission) = outbox.next("job", now)? else { continue };
             // The request arrives or not, the answer arrives or not.
             let chance = chance(3);
             if chance > 0 {
@@ -139,17 +139,17 @@ fn a_result_is_sent_again_later_and_after_a_reconnection_at_once() {
     assert!(!outbox.submit(&key(0), "train", &[b"another"], start).unwrap());
     assert_eq!(outbox.begin(&key(0), "train").unwrap(), Begin::Submitted);
     let expected = Submission { key: key(0), task_name: "train".to_owned(), result: b"result".to_vec() };
-    assert_eq!(outbox.next(start).unwrap().as_ref(), Some(&expected));
+    assert_eq!(outbox.next("job", start).unwrap().as_ref(), Some(&expected));
     // Under way, it is not sent a second time.
-    assert_eq!((outbox.next(after(99)).unwrap(), outbox.next_at()), (None, None));
+    assert_eq!((outbox.next("job", after(99)).unwrap(), outbox.next_at()), (None, None));
     outbox.unanswered(&key(0), start);
     assert_eq!(outbox.next_at(), Some(after(1)));
-    assert_eq!(outbox.next(start).unwrap(), None);
-    assert_eq!(outbox.next(after(1)).unwrap().as_ref(), Some(&expected));
+    assert_eq!(outbox.next("job", start).unwrap(), None);
+    assert_eq!(outbox.next("job", after(1)).unwrap().as_ref(), Some(&expected));
     outbox.unanswered(&key(0), after(1));
     assert_eq!(outbox.next_at(), Some(after(3)));
-    outbox.reconnected(after(2));
-    assert_eq!(outbox.next(after(2)).unwrap().as_ref(), Some(&expected));
+    outbox.reconnected("job", after(2));
+    assert_eq!(outbox.next("job", after(2)).unwrap().as_ref(), Some(&expected));
     assert_eq!(outbox.waiting(), 1);
     assert!(outbox.settled(&key(0)).unwrap());
     assert!(!outbox.settled(&key(0)).unwrap());
@@ -182,6 +182,26 @@ fn results_leave_in_the_order_of_their_tasks() {
     assert_eq!(outbox.begin(&key(20), "train").unwrap(), Begin::Fresh);
     let mut outbox = open();
     assert_eq!(outbox.interrupted().collect::<Vec<_>>(), [&key(20)]);
-    let order: Vec<_> = core::iter::from_fn(|| outbox.next(now).unwrap()).map(|submission| submission.key).collect();
+    let order: Vec<_> =
+        core::iter::from_fn(|| outbox.next("job", now).unwrap()).map(|submission| submission.key).collect();
     assert_eq!(order, (0..20).map(key).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_takes_a_job_over_finds_what_was_left_in_the_middle_and_nothing_of_other_jobs() {
+    let now = Instant::now();
+    let mut outbox = Outbox::open(SimulatedDisk::new(), OutboxLimits::default(), RetryPolicy::default(), now).unwrap();
+    let other = TaskKey::new("other", "task");
+    outbox.submit(&other, "train", &[b"other"], now).unwrap();
+    outbox.submit(&key(0), "train", &[b"result"], now).unwrap();
+    assert_eq!(outbox.begin(&key(1), "train").unwrap(), Begin::Fresh);
+    // Whoever sends it, and does the other task, is dropped in the middle.
+    assert_eq!(outbox.next("job", now).unwrap().map(|submission| submission.key), Some(key(0)));
+    assert_eq!(outbox.next("job", now).unwrap(), None);
+
+    outbox.take_over("job", now);
+    assert_eq!(outbox.begin(&key(1), "train").unwrap(), Begin::Interrupted);
+    assert_eq!(outbox.next("job", now).unwrap().map(|submission| submission.key), Some(key(0)));
+    assert_eq!(outbox.next("job", now).unwrap(), None);
+    assert_eq!(outbox.next("other", now).unwrap().map(|submission| submission.key), Some(other));
 }

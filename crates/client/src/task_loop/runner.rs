@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use fedcell_cell_proto::cause::with_causes;
 use fedcell_durable::{Files, Storage};
@@ -131,6 +132,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
     ///
     /// Dropping the future leaves tasks and results on disk as if the process had ended.
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), LoopError> {
+        self.with(Outbox::take_over).await?;
         // A message of the server ends the run as its answer to a request for a task does, and sooner.
         let over = stop.child_token();
         let mut work = core::pin::pin!(self.work(&over));
@@ -143,8 +145,7 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
             }
         };
         if ended {
-            let job = self.job.clone();
-            self.store.with(move |outbox, _| outbox.end_job(&job)).await?;
+            self.with(|outbox, job, _| outbox.end_job(job)).await??;
             self.tell(LoopEvent::Ended);
         }
         Ok(())
@@ -152,13 +153,18 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
 
     /// Until there is nothing more to do, or `stop`. Whether the server has said that the run is over.
     async fn work(&self, stop: &CancellationToken) -> Result<bool, LoopError> {
-        let mut last: Option<String> = None;
+        let (mut last, mut is_away): (Option<String>, _) = (None, false);
         while !stop.is_cancelled() {
             self.deliver(stop).await?;
             let Some(pulled) = stop.run_until_cancelled(self.communicator.pull_task(&self.job, last.as_deref())).await
             else {
                 break;
             };
+            if core::mem::replace(&mut is_away, pulled.is_err()) && !is_away {
+                // It answers again: results need not wait any longer.
+                self.with(Outbox::reconnected).await?;
+                self.deliver(stop).await?;
+            }
             let pause = match pulled {
                 Ok(Pulled::Task(task)) => {
                     last = Some(task.id.clone());
@@ -284,9 +290,15 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
         }
     }
 
-    /// Sends what is due, until nothing is or the server does not take it.
+    /// Does something about the job with the outbox, where it may block.
+    async fn with<T: Send + 'static>(&self, verb: fn(&mut Outbox<S>, &str, StdInstant) -> T) -> Result<T, OutboxError> {
+        let job = self.job.clone();
+        self.store.with(move |outbox, now| Ok(verb(outbox, &job, now))).await
+    }
+
+    /// Sends what is due of the job, until nothing is or the server does not take it.
     async fn deliver(&self, stop: &CancellationToken) -> Result<(), LoopError> {
-        while let Some(submission) = self.store.with(Outbox::next).await? {
+        while let Some(submission) = self.with(Outbox::next).await?? {
             let sent = stop.run_until_cancelled(self.send(&submission)).await.unwrap_or(Ok(false))?;
             let key = submission.key.clone();
             if sent {
