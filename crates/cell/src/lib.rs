@@ -26,6 +26,7 @@ pub mod request;
 mod sealing;
 pub mod security;
 pub mod stream;
+mod unfinished;
 
 pub use backbone::{ConnectorInfo, ConnectorUse, PeerNameCheck};
 pub use builder::CellBuilder;

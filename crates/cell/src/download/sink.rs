@@ -15,6 +15,7 @@ use fedcell_fobs::{Blob, Text, Value};
 
 use super::pieces::Piece;
 use super::spill::{SpillFile, SpilledArray};
+use crate::unfinished::Unfinished;
 
 /// Bytes from which on a chunk arrives in a buffer of its own size. Smaller ones are parts of buffers that may be twice as
 /// large: an array of such is worth one copy, so that a model does not take half as much memory again.
@@ -167,19 +168,14 @@ impl Sink for Values {
 /// A file that has its name only when it is complete.
 #[derive(Debug)]
 pub(super) struct ToFile {
-    path: PathBuf,
-    partial: PathBuf,
-    file: Option<File>,
+    file: File,
+    unfinished: Option<Unfinished>,
 }
 
 impl ToFile {
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no name of a file"))?;
-        let mut partial = name.to_owned();
-        partial.push(".part");
-        let partial = path.with_file_name(partial);
-        let file = File::create(&partial)?;
-        Ok(Self { path, partial, file: Some(file) })
+        let unfinished = Unfinished::beside(path)?;
+        Ok(Self { file: File::create_new(unfinished.path())?, unfinished: Some(unfinished) })
     }
 }
 
@@ -189,24 +185,12 @@ impl Sink for ToFile {
         let Content::Bytes(bytes) = piece.content() else {
             return Err(Unusable::Wrong("a piece is no byte string".into()).into());
         };
-        let Some(file) = &mut self.file else { return Ok(()) };
-        bytes.segments().iter().try_for_each(|segment| file.write_all(segment))?;
+        bytes.segments().iter().try_for_each(|segment| self.file.write_all(segment))?;
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if let Some(file) = self.file.take() {
-            file.sync_all()?;
-            std::fs::rename(&self.partial, &self.path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for ToFile {
-    fn drop(&mut self) {
-        if self.file.take().is_some() {
-            let _ = std::fs::remove_file(&self.partial);
-        }
+        self.file.sync_all()?;
+        self.unfinished.take().map_or(Ok(()), Unfinished::finish)
     }
 }

@@ -7,17 +7,18 @@ use std::path::{Component, Path, PathBuf};
 use bytes::BytesMut;
 use fedcell_cell_proto::headers::HeaderValue;
 use fedcell_cell_proto::stream::StreamError;
-use tokio::fs::{self, File};
+use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::reader::StreamReader;
 use super::writer::{Progress, StreamDraft};
 use crate::error::RequestError;
+use crate::unfinished::Unfinished;
 
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 1 << 20;
-/// Longest name of a file that is taken, in bytes: what file systems have, without what a temporary name adds.
-const LONGEST_NAME: usize = 200;
+/// Longest name of a file that is taken, in bytes: what file systems have.
+const LONGEST_NAME: usize = 255;
 
 /// Why a file was not sent, or not taken.
 #[derive(Debug, thiserror::Error)]
@@ -141,24 +142,23 @@ impl StreamReader {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future removes what has been written.
+    /// Dropping the future removes what has been written, unless it is whole and about to get its name.
     pub async fn into_file(mut self, folder: impl AsRef<Path>) -> Result<PathBuf, FileError> {
         let name = self.file_name().unwrap_or_default().to_owned();
         if !is_plain(&name) {
             self.refuse("its name is none for a file in a folder");
             return Err(FileError::Name { name });
         }
-        let folder = folder.as_ref();
-        let place = folder.join(&name);
-        let unfinished =
-            Unfinished { path: folder.join(format!(".{name}.{}.part", self.head().number())), keep: false };
-        match self.fill(&unfinished.path).await {
-            Ok(()) => unfinished.finish(&place).await.map(|()| place),
-            Err(error) => {
-                self.refuse("the receiver cannot keep it");
-                Err(error)
-            }
+        let place = folder.as_ref().join(&name);
+        let local = |source| FileError::Local { path: place.clone(), source };
+        let unfinished = Unfinished::beside(place.clone()).map_err(local)?;
+        if let Err(error) = self.fill(unfinished.path()).await {
+            self.refuse("the receiver cannot keep it");
+            return Err(error);
         }
+        let finished = tokio::task::spawn_blocking(move || unfinished.finish()).await;
+        finished.map_err(io::Error::other).and_then(|finished| finished).map_err(local)?;
+        Ok(place)
     }
 
     async fn fill(&mut self, path: &Path) -> Result<(), FileError> {
@@ -180,33 +180,6 @@ fn is_plain(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     let is_one = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
     is_one && name.len() <= LONGEST_NAME && !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0'])
-}
-
-/// A file that is not whole yet; dropped as such, it is removed.
-struct Unfinished {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl Unfinished {
-    /// Gives it its place and makes that last.
-    async fn finish(mut self, place: &Path) -> Result<(), FileError> {
-        let local = |source| FileError::Local { path: place.to_owned(), source };
-        fs::rename(&self.path, place).await.map_err(local)?;
-        self.keep = true;
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        // The name, too, has to survive a power failure.
-        File::open(folder).await.map_err(local)?.sync_all().await.map_err(local)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.keep {
-            // It may never have been made.
-            drop(std::fs::remove_file(&self.path));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -267,6 +267,17 @@ async fn bytes_files_and_what_producers_make_are_fetched() {
         assert!(fetched.to_bytes() == content);
         assert_eq!(outcome(&offer).await.verdict, Verdict::Completed);
     }
+    // Two that go to one place do not meet before they are whole.
+    let contents = [1_u8, 2].map(|byte| vec![byte; 11 << 20]);
+    let both = contents.clone().map(|content| {
+        let offer = downloads.offer_bytes(content, downloads.terms(Receivers::Count(1))).unwrap();
+        let (site, to) = (site.clone(), to.clone());
+        tokio::spawn(async move { site.downloads().fetch_file("server", offer.ref_ids()[0].clone(), &to).await })
+    });
+    for fetched in both {
+        fetched.await.unwrap().unwrap();
+    }
+    assert!(contents.contains(&std::fs::read(&to).unwrap()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing but the two files");
 
     struct Countdown;
