@@ -56,6 +56,11 @@ impl Blobs {
         collecting.blob.finish()
     }
 
+    /// A blob that has come in one piece.
+    pub(crate) fn whole(&self, head: &StreamHead, payload: Payload) -> Result<Payload, StreamError> {
+        Blob::whole(head, payload, self.limits.each)
+    }
+
     /// The blob will not be complete.
     pub(crate) const fn give_up(&mut self, collecting: &Collecting) {
         self.bytes = self.bytes.saturating_sub(collecting.bytes);

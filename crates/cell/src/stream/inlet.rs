@@ -41,14 +41,16 @@ impl Inlet {
         state.reader.take()
     }
 
-    /// Nothing more will come. Gives the reader, to be woken.
+    /// Nothing more will come; the first word counts. Gives the reader, to be woken.
     pub(crate) fn end(&self, end: Result<(), StreamError>) -> Option<Waker> {
         let mut state = self.lock();
-        if end.is_err() {
-            // What is broken is of no use, and the reader is to know soon.
-            state.pieces.clear();
+        if state.end.is_none() {
+            if end.is_err() {
+                // What is broken is of no use, and the reader is to know soon.
+                state.pieces.clear();
+            }
+            state.end = Some(end);
         }
-        state.end.get_or_insert(end);
         state.reader.take()
     }
 

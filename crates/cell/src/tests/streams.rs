@@ -297,6 +297,26 @@ async fn what_is_too_large_to_be_collected_is_refused() {
     settled(&site).await;
 }
 
+#[tokio::test]
+async fn a_message_of_another_size_than_was_said_is_refused_however_many_chunks_it_has() {
+    let (server, site) = pair().await;
+    let (sender, mut received) = mpsc::unbounded_channel();
+    server.handle("test", "size", move |request: Request| {
+        sender.send(request.bytes().len()).unwrap();
+        async { Body::none() }
+    });
+    for (size, declared) in [(3, 5), (3, 2), (3 * MIB, 4 * MIB), (3, 3)] {
+        let draft = site.open_stream("server", "test", "size").size(declared as u64).reliable(true);
+        let mut writer = draft.open().unwrap();
+        writer.send(pattern(size).into()).await.unwrap();
+        // It may have left before it is refused.
+        drop(writer.finish().await);
+    }
+    assert_eq!(timeout(PATIENCE, received.recv()).await.unwrap(), Some(3));
+    assert!(received.try_recv().is_err(), "one that is not what was said");
+    settled(&site).await;
+}
+
 /// Registers a reader that collects all and says how it ended.
 fn collect(cell: &Cell, topic: &str) -> mpsc::UnboundedReceiver<Result<Vec<u8>, StreamError>> {
     let (sender, received) = mpsc::unbounded_channel();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::message::Payload;
+use fedcell_cell_proto::request::RequestId;
 use fedcell_cell_proto::stream::call::ReplyFacts;
 use fedcell_cell_proto::stream::{IncomingId, StreamError, StreamHead};
 
@@ -36,9 +37,8 @@ impl Desk {
             };
             let id = id.clone();
             let remains = if Calls::wants_whole(found) {
-                let (remains, answered) = self.calls.answer(&id, reply_of(head, payload));
-                self.effects.answered.extend(answered);
-                remains
+                let payload = self.blobs.whole(&head, payload);
+                self.take_reply(&id, head, payload)
             } else {
                 let source = Source::whole(head, &payload);
                 self.effects.answered.extend(self.calls.opened(now, &id, source));
@@ -48,13 +48,29 @@ impl Desk {
             return;
         }
         match handlers.taker(head.channel(), head.topic()) {
-            Some(Taker::Message) => {
-                let neighbour = neighbour.map_or_else(|| head.origin().to_owned(), Fqcn::to_owned);
-                self.effects.requests.push(StreamedRequest { neighbour, head: Arc::new(head), payload });
-            }
+            Some(Taker::Message) => match self.blobs.whole(&head, payload) {
+                Ok(payload) => {
+                    let neighbour = neighbour.map_or_else(|| head.origin().to_owned(), Fqcn::to_owned);
+                    self.effects.requests.push(StreamedRequest { neighbour, head: Arc::new(head), payload });
+                }
+                Err(error) => self.streams.reject(now, &head, &error),
+            },
             Some(Taker::Stream(handler)) => self.effects.readers.push((handler, Source::whole(head, &payload))),
             None => self.streams.reject(now, &head, &StreamError::no_handler(&head)),
         }
+    }
+
+    /// A reply that its caller wants in one piece is there, or has another size than was said.
+    fn take_reply(&mut self, id: &RequestId, head: StreamHead, payload: Result<Payload, StreamError>) -> Remains {
+        let (remains, answered) = match payload {
+            Ok(payload) => self.calls.answer(id, reply_of(head, payload)),
+            Err(error) => {
+                let target = head.origin().to_owned();
+                self.calls.fail(id, RequestError::Stream { target, error })
+            }
+        };
+        self.effects.answered.extend(answered);
+        remains
     }
 
     pub(super) fn begin(
@@ -138,14 +154,8 @@ impl Desk {
                 Err(error) => self.streams.reject(now, &head, &error),
             },
             Some(Incoming::Reply { call, head, blob }) => {
-                let (remains, answered) = match self.blobs.finish(blob) {
-                    Ok(payload) => self.calls.answer(&call, reply_of(head, payload)),
-                    Err(error) => {
-                        let target = head.origin().to_owned();
-                        self.calls.fail(&call, RequestError::Stream { target, error })
-                    }
-                };
-                self.effects.answered.extend(answered);
+                let payload = self.blobs.finish(blob);
+                let remains = self.take_reply(&call, head, payload);
                 self.clean_up(now, Remains { reply: None, ..remains }, &StreamError::refused("answered"));
             }
             Some(Incoming::Reader { inlet, call }) => {
