@@ -160,10 +160,9 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
             else {
                 break;
             };
-            if core::mem::replace(&mut is_away, pulled.is_err()) && !is_away {
-                // It answers again: results need not wait any longer.
+            let is_back = core::mem::replace(&mut is_away, pulled.is_err()) && !is_away;
+            if is_back {
                 self.with(Outbox::reconnected).await?;
-                self.deliver(stop).await?;
             }
             let pause = match pulled {
                 Ok(Pulled::Task(task)) => {
@@ -181,7 +180,11 @@ impl<S: Storage + Send + 'static> TaskLoop<S> {
                     self.communicator.config().fetch_interval()
                 }
             };
-            stop.run_until_cancelled(sleep(pause)).await;
+            // It answers again: results need not wait any longer. Not before the task is looked at: while its result is
+            // here, it is not done again.
+            if !is_back {
+                stop.run_until_cancelled(sleep(pause)).await;
+            }
         }
         Ok(false)
     }
