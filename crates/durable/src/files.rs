@@ -50,14 +50,21 @@ impl Files {
     }
 }
 
-/// Makes a folder for its owner only, and syncs the one above, which holds its name.
+/// Makes a folder for its owner only, those above it first if there are none, and syncs the one above each, which holds
+/// its name.
 fn make(folder: &Path) -> io::Result<()> {
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if !above.is_dir() {
+        make(above)?;
+    }
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    match builder.create(folder) {
+        // Somebody else was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
     File::open(above)?.sync_all()
 }
 

@@ -204,3 +204,18 @@ proptest! {
         prop_assert!(opened.is_ok() || opened.is_err());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_is_made_with_those_above_it_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let above = tempfile::tempdir().unwrap();
+    let (outer, inner) = (above.path().join("site-1"), above.path().join("site-1/outbox"));
+    for _ in 0..2 {
+        Files::at(&inner).unwrap();
+        let modes = [&outer, &inner].map(|folder| std::fs::metadata(folder).unwrap().permissions().mode() & 0o777);
+        assert_eq!(modes, [0o700; 2]);
+    }
+    std::fs::write(outer.join("file"), "").unwrap();
+    assert!(Files::at(outer.join("file/outbox")).is_err());
+}
