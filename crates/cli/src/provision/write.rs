@@ -1,7 +1,7 @@
 //! Puts kits on disk: all of them, or nothing.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -43,11 +43,30 @@ pub(crate) fn write(output: &Path, project: &str, authority: &Authority, kits: &
     new.folder(Path::new(""))?;
     let mut unfinished = Unfinished(Some(&staging));
     new.fill(authority, kits)?;
+    let unsafe_disk = || format!("cannot have the disk keep {}", target.display());
+    sync_folders(&staging).with_context(unsafe_disk)?;
     // Only an empty folder could be replaced by this, and nobody's work is in one.
     fs::rename(&staging, &target)
         .with_context(|| format!("cannot rename {} to {}", staging.display(), target.display()))?;
     unfinished.0 = None;
+    sync(output).with_context(unsafe_disk)?;
     Ok(target.join(KITS))
+}
+
+/// Has the disk keep the names of all files below a folder.
+fn sync_folders(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    sync(folder)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
 }
 
 /// A folder under the name that it has until it is complete.
