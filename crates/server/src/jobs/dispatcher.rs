@@ -274,7 +274,8 @@ fn ended(request: &Request) -> Result<JobsEvent, HandlerError> {
     let bad = |text: &str| HandlerError::invalid_request(text);
     let body = request.value()?;
     let body = body.as_map().ok_or_else(|| bad("expected a map"))?;
-    let text = |key: JobFailureKey<'_>| body.get(key.as_str()).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |key: JobFailureKey<'_>| wording::said(body.get(key.as_str()).and_then(Value::as_str).unwrap_or_default());
     let code = body.get(JobFailureKey::CODE.as_str()).and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
     let site = request.headers().text(HeaderKey::CLIENT_NAME).ok().flatten().unwrap_or_default().to_owned();
     let (job, reason) = (text(JobFailureKey::JOB_ID), text(JobFailureKey::REASON));

@@ -86,12 +86,18 @@ pub(super) fn body(reply: Result<Response, RequestError>) -> Result<Value, NotDo
     let code = message.headers.get(AdminReplyHeader::RETURN_CODE.as_str()).and_then(Value::as_str);
     let text = message.body.as_str().unwrap_or_default();
     if code.is_some_and(|code| AdminCode::new(code) == AdminCode::ERROR) {
-        return Err(NotDone::Refused(text.to_owned()));
+        return Err(NotDone::Refused(said(text)));
     }
     if let Some(reason) = text.strip_prefix(AdminText::ERROR_PREFIX.as_str()) {
-        return Err(NotDone::Refused(reason.trim_start_matches([':', ' ']).to_owned()));
+        return Err(NotDone::Refused(said(reason.trim_start_matches([':', ' ']))));
     }
     Ok(message.body)
+}
+
+/// What a site says for people, as much of it as they read.
+pub(super) fn said(text: &str) -> String {
+    const MOST: usize = 1000;
+    text.chars().take(MOST).collect()
 }
 
 /// The reservation that a site has made for a job.
@@ -102,6 +108,25 @@ pub(super) fn reservation(body: Value) -> Result<String, NotDone> {
     match header(ResourceHeader::IS_RESOURCE_ENOUGH).and_then(Value::as_bool) {
         Some(true) => Ok(token),
         _ if token.is_empty() => Err(NotDone::Refused("it has not the resources".to_owned())),
-        _ => Err(NotDone::Refused(token)),
+        _ => Err(NotDone::Refused(said(&token))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_site_is_kept_as_far_as_people_read_it() {
+        let reason = |text: &str| {
+            let mut answer = Shareable::new();
+            answer.set_header(ResourceHeader::RESOURCE_RESERVE_TOKEN.as_str(), text);
+            match reservation(answer.into_value()) {
+                Err(NotDone::Refused(reason)) => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(reason("no room"), "no room");
+        assert_eq!(reason(&"ü".repeat(1 << 20)), "ü".repeat(1000));
     }
 }
