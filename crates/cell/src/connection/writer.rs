@@ -63,12 +63,11 @@ async fn drive(pen: &mut Pen, outbox: &Outbox, stall: Duration, refill: impl Fn(
             refill();
         }
         if pen.batch.is_empty() {
+            // What leaves next is chosen when everything before it has left: small frames wait for no more than that.
+            within(stall, pen.writing.flush()).await?;
             match outbox.next(&mut pen.batch) {
                 Next::Write => {}
-                done => {
-                    within(stall, pen.writing.flush()).await?;
-                    return Ok(done);
-                }
+                done => return Ok(done),
             }
         }
         let began = Instant::now();

@@ -21,6 +21,10 @@ const IDLE_CAPACITY: usize = 4 * 1024;
 /// Pieces handed to the system at once; twice the number of small frames in them.
 const MAX_SLICES: usize = 128;
 
+/// Bytes that are protected ahead of what the system has taken: a chunk of a stream with all that is around it, so that it
+/// leaves with few calls.
+const PROTECTED_AHEAD: usize = (256 + 16) * 1024;
+
 /// A connection that is ready for its first frame.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -34,7 +38,11 @@ impl Link {
         Self { reading: ReadHalf::Clear(reading), writing: WriteHalf::Clear(writing) }
     }
 
-    pub(crate) fn protected(stream: TlsStream<TcpStream>) -> Self {
+    pub(crate) fn protected(mut stream: TlsStream<TcpStream>) -> Self {
+        match &mut stream {
+            TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(PROTECTED_AHEAD)),
+            TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(PROTECTED_AHEAD)),
+        }
         let (reading, writing) = tokio::io::split(stream);
         Self { reading: ReadHalf::Protected(reading), writing: WriteHalf::Protected(writing) }
     }
