@@ -70,13 +70,12 @@ pub struct Limits {
 }
 
 /// Streams that keep small messages prompt. A chunk is not interrupted, and what is on its way is before whatever comes
-/// next: a quarter of what the reference takes for a chunk is a compromise between that and the cost of each chunk. Four of
-/// them are on their way at least, which keeps both ends busy while an acknowledgement wakes whom it has to.
+/// next: a quarter of what the reference takes for a chunk is a compromise between that and the cost of each chunk.
 fn prompt_streams() -> StreamConfig {
     let mut streams = StreamConfig::default();
     streams.chunk_size = Defaults::CHUNK_SIZE / 4;
     streams.ack_interval = streams.chunk_size as u64;
-    streams.least_in_flight = 4 * streams.chunk_size as u64;
+    streams.least_in_flight = 2 * streams.chunk_size as u64;
     streams
 }
 

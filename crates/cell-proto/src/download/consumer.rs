@@ -47,11 +47,11 @@ pub struct ConsumerConfig {
     /// Whether the source is asked for digests of the content. Sources of the reference give none. Default yes.
     pub digests: bool,
     /// Bytes of a piece that the source is asked to make, for fewer requests. Sources of the reference do not look at it.
-    /// Default 8 MiB.
+    /// Default 4 MiB.
     pub piece: Option<u64>,
     /// Pieces that may be in memory at a time: asked for, waiting for their turn, or being used. With one, a piece is asked
     /// for when that before it has been used; with more, while it is being used, and from sources of ours while others are
-    /// on their way. Default 3.
+    /// on their way. Default 8.
     pub pieces: usize,
     /// Most bytes of one object. Default 1 TiB.
     pub max_bytes: u64,
@@ -70,8 +70,8 @@ impl Default for ConsumerConfig {
             patience: Duration::from_secs_f64(Defaults::PER_REQUEST_TIMEOUT),
             confirmations: true,
             digests: true,
-            piece: Some(8 << 20),
-            pieces: 3,
+            piece: Some(4 << 20),
+            pieces: 8,
             max_bytes: 1 << 40,
             empty_pieces: 1000,
         }
