@@ -1,7 +1,7 @@
 //! What a training run is to do, what it reports, and why it cannot go on.
 
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use fedcell_fobs::Error as FobsError;
 use fedcell_protocol_defs::federation::{DataKind, WorkflowTask};
@@ -81,6 +81,8 @@ impl RunConfig {
     pub(super) fn check(&self) -> Result<(), RunError> {
         let problem = if self.sites.is_empty() {
             "there are no sites"
+        } else if self.sites.iter().collect::<BTreeSet<_>>().len() < self.sites.len() {
+            "a site is named twice"
         } else if self.rounds == 0 {
             "there are no rounds"
         } else if self.round.min_responses > self.sites.len() {

@@ -243,6 +243,7 @@ fn what_contradicts_itself_is_refused() {
         matches!(open(config), Err(RunError::Config(_)))
     };
     assert!(refused(|config| config.sites.clear()));
+    assert!(refused(|config| config.sites.push(config.sites[0].clone())));
     assert!(refused(|config| config.rounds = 0));
     assert!(refused(|config| config.round.min_responses = SITES + 1));
     assert!(refused(|config| config.kind = DataKind::METRICS));
