@@ -11,6 +11,7 @@ use fedcell_cell_proto::download::body::{End, FromReceiver, FromSource};
 use fedcell_cell_proto::download::consumer::{
     Arrived, Consumer, ConsumerConfig, ConsumerEvent, Lost, PullId, Transmit, Unusable,
 };
+use fedcell_cell_proto::stream::StreamError;
 use fedcell_fobs::{Text, Value, decode};
 use fedcell_protocol_defs::cell::{PayloadEncoding, ReturnCode};
 use fedcell_protocol_defs::download::{Channel, Topic};
@@ -277,6 +278,10 @@ async fn finish<S: Sink>(sink: &mut Option<S>) -> std::io::Result<()> {
 fn lost(error: &RequestError) -> Lost {
     match (error, error.return_code()) {
         (RequestError::Stopped, _) => Lost::Refused("the cell has been shut down".into()),
+        // Nor will it be smaller another time.
+        (RequestError::Stream { error: error @ StreamError::TooLarge { .. }, .. }, _) => {
+            Lost::Refused(error.to_string().into())
+        }
         (_, ReturnCode::TIMEOUT) => Lost::TimedOut,
         (_, ReturnCode::COMM_ERROR | ReturnCode::TARGET_UNREACHABLE) => Lost::Unreachable,
         _ => Lost::Refused(error.to_string().into()),

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::*;
-use crate::HandlerError;
 use crate::download::{DownloadConfig, FetchError, Offer, Produced, Producer, SpilledArray};
+use crate::{HandlerError, Limits};
 
 /// An array of bytes that tell where they stand, and whose it is.
 fn array(number: usize, length: usize) -> Array {
@@ -302,6 +302,21 @@ async fn bytes_files_and_what_producers_make_are_fetched() {
     assert_eq!(outcome(&offer).await.verdict, Verdict::Completed);
     let unknown = site.downloads().fetch_bytes("server", "nothing").await;
     assert!(matches!(&unknown, Err(FetchError::Failed { reason, .. }) if reason.as_str().contains("invalid_request")));
+}
+
+#[tokio::test]
+async fn a_piece_that_is_larger_than_a_cell_collects_is_said_so_at_once() {
+    let network = MemoryNetwork::new();
+    let server = builder("server", &network).root_url("memory://hub").start().await.unwrap();
+    let limits = Limits { blob_size: 1 << 20, ..Limits::default() };
+    let site = builder("site-1", &network).limits(limits).root_url("memory://hub").start().await.unwrap();
+    site.ready().await;
+    let offer =
+        server.downloads().offer_bytes(vec![1; 3 << 20], server.downloads().terms(Receivers::Count(1))).unwrap();
+    let downloads = site.downloads();
+    let fetch = downloads.fetch_bytes("server", offer.ref_ids()[0].clone());
+    let failed = timeout(PATIENCE, fetch).await.expect("it is asked for again and again").unwrap_err();
+    assert!(failed.to_string().contains("streaming_max_blob_size"), "{failed}");
 }
 
 /// A producer that has one piece and then makes its receiver wait until the sender of its channel is dropped.

@@ -11,6 +11,7 @@ use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::{Fqcn, FqcnBuf};
 use fedcell_cell_proto::message::{Message, Payload};
 use fedcell_cell_proto::request::{Failure, Reply, RequestId};
+use fedcell_cell_proto::stream::call::ReplyFacts;
 use fedcell_cell_proto::stream::{
     IncomingId, OpenStream, StreamConfig, StreamError, StreamHead, StreamId, StreamTransmit, Streams, TransmitSource,
     call,
@@ -103,11 +104,19 @@ impl Desk {
         note: impl FnOnce(&StreamHead),
     ) {
         let Self { streams, calls, blobs, .. } = self;
+        let mut unwanted = None;
         streams.handle_message(now, message, |head| {
             note(head);
-            accept(head, calls, blobs, handlers)
+            accept(head, calls, blobs, handlers).inspect_err(|error| {
+                let call = ReplyFacts::of(head).and_then(|reply| calls.find(reply.request_id, head.origin()));
+                unwanted = call.map(|(id, _)| (id.clone(), error.clone()));
+            })
         });
         self.drain(now, Some(neighbour), handlers);
+        if let Some((id, error)) = unwanted {
+            // It waits for nothing else.
+            self.break_call(now, &id, error);
+        }
     }
 
     /// The next message that a stream has to send, if `has_room` says so of its target.
