@@ -1,16 +1,15 @@
 //! How a command joins a network: name, URLs, protection and certificates.
 
 use core::time::Duration;
-use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fedcell_auth::identity::CertificateChain;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder, CellEvent, Events, Limits};
+use fedcell_client::kit::Kit;
 use tokio::time::timeout;
 
-use crate::doctor::startup::Startup;
 use crate::exit::{Failure, Kind};
 
 const FQCN: &str = "fqcn";
@@ -146,9 +145,9 @@ impl Connect {
             identities.push((address.to_owned(), name.to_owned()));
         }
         // A kit says under which name its server and the others are certified. A folder of certificates alone does not.
-        if let Some(Ok(startup)) = text(CREDENTIALS).map(|folder| Startup::read(Path::new(&folder))) {
-            let server = startup.server_identity.map(|name| (Fqcn::SERVER.as_str().to_owned(), name));
-            for (address, name) in startup.identities.into_iter().chain(server) {
+        if let Some(Ok(kit)) = text(CREDENTIALS).map(Kit::open) {
+            let server = kit.server_identity.map(|name| (Fqcn::SERVER.as_str().to_owned(), name));
+            for (address, name) in kit.identities.into_iter().chain(server) {
                 if identities.iter().all(|(other, _)| *other != address) {
                     identities.push((address, name));
                 }

@@ -7,6 +7,7 @@ use fedcell_cell::download::FetchError;
 use fedcell_cell::stream::FileError;
 use fedcell_cell::{RequestError, StartError};
 use fedcell_client::communicator::RegisterError;
+use fedcell_client::kit::KitError;
 use fedcell_protocol_defs::cell::ReturnCode;
 
 /// What the help says about exit codes.
@@ -100,6 +101,12 @@ impl From<RequestError> for Failure {
             _ => Kind::Network,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<KitError> for Failure {
+    fn from(error: KitError) -> Self {
+        Self::new(Kind::Configuration, error)
     }
 }
 

@@ -2,21 +2,15 @@
 
 use core::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-use fedcell_auth::CommonName;
-use fedcell_auth::challenge::ClientParty;
-use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_cell::Cell;
-use fedcell_cell::security::Credentials;
-use fedcell_client::communicator::{Communicator, Config, Task};
+use fedcell_client::communicator::{Communicator, Task};
+use fedcell_client::kit::Kit;
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{ExecuteError, ResultStore, TaskLoop, blocking};
 use fedcell_durable::Files;
 use fedcell_fobs::typed::{Dxo, Shareable};
 use fedcell_protocol_defs::federation::{DataKind, ShareableCode};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// Where a framework trains: the weights of the task come in, and go out changed.
@@ -29,20 +23,9 @@ fn train(task: &Task, _stop: &CancellationToken) -> Result<Shareable, ExecuteErr
 }
 
 async fn site(kit: &Path, job: &str, workspace: &Path) -> Result<(), Box<dyn Error>> {
-    let startup = kit.join("startup");
-    let kit: Value = serde_json::from_slice(&std::fs::read(startup.join("fed_client.json"))?)?;
-    let text = |path: &str| kit.pointer(path).and_then(Value::as_str).ok_or_else(|| format!("the kit has no {path}"));
-    let (name, server) = (text("/client/fqsn")?, text("/servers/0/identity")?);
-    let url = format!("{}://{}", text("/servers/0/service/scheme")?, text("/servers/0/service/target")?);
-
-    let identity = Identity::load(&startup.join("client.crt"), &startup.join("client.key"))?;
-    let root = ProjectRoot::load(&startup.join("rootCA.pem"))?;
-    let party = ClientParty::new(Arc::new(identity), root, CommonName::parse(server)?)?;
-    let config = Config::new(CommonName::parse(name)?, text("/servers/0/name")?).with_party(party);
-    let communicator = Communicator::new(config);
-
-    let cell = Cell::builder(name).root_url(url).identity("server", server);
-    let cell = cell.credentials(Credentials::from_kit(&startup)?).start().await?;
+    let kit = Kit::open(kit)?;
+    let communicator = Communicator::new(kit.config()?);
+    let cell = kit.cell()?.start().await?;
     communicator.set_cell(cell.clone());
     let stop = CancellationToken::new();
     communicator.register(&stop).await?;

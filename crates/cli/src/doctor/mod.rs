@@ -1,23 +1,22 @@
 //! `fedcell doctor`: what is wrong with a kit, a certificate, a port or a server, one line each.
 
 mod reach;
-pub(crate) mod startup;
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use fedcell_auth::identity::{Kit, KitFile, KitReport, KitRole, Severity};
+use fedcell_auth::identity::{Kit as Pair, KitFile, KitReport, KitRole, Severity};
 use fedcell_auth::{CommonName, UnixTime};
+use fedcell_cell::proto::cause::with_causes;
 use fedcell_cell::security::SecurityMode;
+use fedcell_client::kit::{Kit, Role};
 use fedcell_protocol_defs::config::KitFile as FileName;
 use serde_json::json;
 
 use crate::exit::{Failure, Kind};
 use crate::print;
-
-use startup::{Role, Startup};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "doctor";
@@ -127,20 +126,20 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let path = |name| arguments.get_one::<PathBuf>(name).map(PathBuf::as_path);
     let mut checks = Vec::new();
     match (path(KIT), path(CA), path(CERT), path(KEY)) {
-        (Some(kit), ..) => match Startup::read(kit) {
-            Ok(startup) => {
-                checks.extend(files(&startup));
+        (Some(kit), ..) => match Kit::open(kit) {
+            Ok(kit) => {
+                checks.extend(files(&kit));
                 if !arguments.get_flag(OFFLINE) {
                     let seconds = arguments.get_one::<f64>(TIMEOUT).copied().unwrap_or(5.0);
                     let limit = Duration::try_from_secs_f64(seconds)
                         .map_err(|_| Failure::text(Kind::Usage, format!("--timeout {seconds}: expected seconds")))?;
                     // With wrong files, no connection would say more.
                     let is_usable = checks.iter().all(|check| check.state < State::Error);
-                    checks.extend(reach::check(&startup, is_usable, limit).await);
+                    checks.extend(reach::check(&kit, is_usable, limit).await);
                 }
             }
             Err(error) => {
-                checks.push(Check::error("config", format!("{error:#}"), "take the kit as it was provisioned"));
+                checks.push(Check::error("config", with_causes(&error), "take the kit as it was provisioned"));
             }
         },
         (None, Some(root), Some(certificate), Some(key)) => {
@@ -154,8 +153,8 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
                     Err(Failure::new(Kind::Configuration, error).context(format!("cannot read {}", path.display())))
                 }
             };
-            let kit = Kit { root: read(root)?, certificate: read(certificate)?, key: read(key)? };
-            certificates(kit.examine(role, None, now()?), &certificate.display().to_string(), &mut checks);
+            let pair = Pair { root: read(root)?, certificate: read(certificate)?, key: read(key)? };
+            certificates(pair.examine(role, None, now()?), &certificate.display().to_string(), &mut checks);
         }
         // clap has asked for one of them.
         _ => {}
@@ -182,12 +181,12 @@ fn now() -> Result<UnixTime, Failure> {
 }
 
 /// Configuration and certificates of a kit.
-fn files(startup: &Startup) -> Vec<Check> {
-    let role = startup.role.name();
-    let name = startup.name.as_deref().unwrap_or("?");
-    let project = startup.project.as_deref().unwrap_or("?");
+fn files(kit: &Kit) -> Vec<Check> {
+    let role = kit.role.name();
+    let name = kit.name.as_deref().unwrap_or("?");
+    let project = kit.project.as_deref().unwrap_or("?");
     let mut checks = vec![Check::fine("config", format!("kit of {role}, {name}, in project {project}"))];
-    if startup.security == SecurityMode::Clear {
+    if kit.security == SecurityMode::Clear {
         checks.push(Check {
             state: State::Warning,
             subject: "config",
@@ -195,7 +194,7 @@ fn files(startup: &Startup) -> Vec<Check> {
             remedy: Some("provision with mtls unless something else protects them".to_owned()),
         });
     }
-    match pairs(startup) {
+    match pairs(kit) {
         Ok(pairs) => pairs.into_iter().for_each(|(report, file)| certificates(report, &file, &mut checks)),
         Err(_) => checks.push(Check::error("config", "the clock of this machine stands before 1970", "set it")),
     }
@@ -207,8 +206,8 @@ fn files(startup: &Startup) -> Vec<Check> {
 /// # Errors
 ///
 /// [`Failure`] with the worst of what keeps it from that.
-pub(crate) fn usable(startup: &Startup) -> Result<(), Failure> {
-    for (report, _) in pairs(startup)? {
+pub(crate) fn usable(kit: &Kit) -> Result<(), Failure> {
+    for (report, _) in pairs(kit)? {
         for finding in report.findings {
             match finding.severity {
                 Severity::Error => return Err(Failure::text(Kind::Configuration, finding)),
@@ -220,20 +219,19 @@ pub(crate) fn usable(startup: &Startup) -> Result<(), Failure> {
 }
 
 /// What is to be said of each certificate of a kit, and its file.
-fn pairs(startup: &Startup) -> Result<Vec<(KitReport, String)>, Failure> {
+fn pairs(kit: &Kit) -> Result<Vec<(KitReport, String)>, Failure> {
     let now = now()?;
     let (listening, dialling) = ((KitRole::Server, FileName::SERVER_CERT), (KitRole::Client, FileName::CLIENT_CERT));
-    let pairs = match startup.role {
+    let pairs = match kit.role {
         Role::Server => vec![listening],
-        Role::Site | Role::Admin => vec![dialling],
         // It dials with one and listens with the other.
-        Role::Relay if startup.folder.join(listening.1.as_str()).exists() => vec![dialling, listening],
-        Role::Relay => vec![dialling],
+        Role::Relay if kit.file(listening.1).exists() => vec![dialling, listening],
+        _ => vec![dialling],
     };
-    let common_name = startup.name.as_deref().and_then(|name| CommonName::parse(name).ok());
+    let common_name = kit.name.as_deref().and_then(|name| CommonName::parse(name).ok());
     let report = |(role, file): (KitRole, FileName<'static>)| {
-        let report = Kit::read(&startup.folder, role).examine(role, common_name.as_ref(), now);
-        (report, startup.folder.join(file.as_str()).display().to_string())
+        let report = Pair::read(&kit.startup, role).examine(role, common_name.as_ref(), now);
+        (report, kit.file(file).display().to_string())
     };
     Ok(pairs.into_iter().map(report).collect())
 }

@@ -3,18 +3,15 @@
 use core::time::Duration;
 use std::io::ErrorKind;
 
-use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::proto::cause::with_causes;
-use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellEvent};
 use fedcell_client::Communicator;
+use fedcell_client::kit::{Kit, Role, Uplink};
 use fedcell_protocol_defs::config::{Scheme, SecureScheme};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::startup::{Role, Startup, Uplink};
 use super::{Check, State};
-use crate::role;
 
 /// What is said of the cell that is dialled.
 pub(crate) const SERVER: &str = "server";
@@ -29,13 +26,13 @@ const SCHEMES: [&str; 2] = [Scheme::TCP.as_str(), SecureScheme::STCP.as_str()];
 /// # Cancel safety
 ///
 /// Nothing is left behind when it is dropped.
-pub(super) async fn check(startup: &Startup, is_usable: bool, limit: Duration) -> Vec<Check> {
+pub(super) async fn check(kit: &Kit, is_usable: bool, limit: Duration) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (host, port) in &startup.listens {
+    for (host, port) in kit.listen.iter().flat_map(|listen| &listen.places) {
         checks.push(listener(host, *port).await);
     }
-    if let Some(uplink) = &startup.uplink {
-        checks.push(reach(startup, uplink, is_usable, limit).await);
+    if let Some(uplink) = &kit.uplink {
+        checks.push(reach(kit, uplink, is_usable, limit).await);
     }
     checks
 }
@@ -54,7 +51,7 @@ async fn listener(host: &str, port: u16) -> Check {
 }
 
 /// Whether the cell that is dialled is there, in three steps, so that the first that fails is named.
-async fn reach(startup: &Startup, uplink: &Uplink, is_usable: bool, limit: Duration) -> Check {
+async fn reach(kit: &Kit, uplink: &Uplink, is_usable: bool, limit: Duration) -> Check {
     let place = format!("{}:{}", uplink.host, uplink.port);
     let bare_host = uplink.host.trim_start_matches('[').trim_end_matches(']');
     let why = match timeout(limit, lookup_host((bare_host, uplink.port))).await {
@@ -82,14 +79,14 @@ async fn reach(startup: &Startup, uplink: &Uplink, is_usable: bool, limit: Durat
             format!("{place} takes connections; whether it takes this kit cannot be seen before the kit is right");
         return Check { state: State::Warning, subject: SERVER, text, remedy: None };
     }
-    if startup.role == Role::Admin {
+    if kit.role == Role::Admin {
         return Check::fine(SERVER, format!("{place} takes connections"));
     }
     if !SCHEMES.contains(&uplink.scheme.as_str()) {
         let text = format!("{place} takes connections; what it says over {} is not looked at", uplink.scheme);
         return Check { state: State::Warning, subject: SERVER, text, remedy: None };
     }
-    match join(startup, uplink, limit).await {
+    match join(kit, uplink, limit).await {
         Ok(()) => {
             let text = format!("{} at {place} takes this kit, and the server has proved who it is", uplink.fqcn);
             Check::fine(SERVER, text)
@@ -115,33 +112,15 @@ enum Obstacle {
 }
 
 /// Connects as a cell below the one that the kit is for, and leaves.
-async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(), Obstacle> {
-    let name = startup.name.as_deref().unwrap_or("fedcell");
-    let is_direct = uplink.fqcn == Fqcn::SERVER.as_str();
-    let above = if is_direct { String::new() } else { format!("{}.", uplink.fqcn) };
-    // Below the participant, which may be running or not.
-    let participant = format!("{above}{name}");
-    let fqcn = format!("{participant}.fedcell-{:08x}", std::process::id());
-    let url = uplink.url();
-    let mut builder = Cell::builder(&fqcn).security(uplink.security).network_commands(false);
-    builder = if is_direct {
-        builder.root_url(&url)
-    } else {
-        builder.parent_url_with(&url, uplink.security).guest_of(&uplink.fqcn)
-    };
-    for (address, identity) in &startup.identities {
-        builder = builder.identity(address, identity);
-    }
-    if let Some(identity) = &uplink.identity {
-        builder = builder.identity(&uplink.fqcn, identity);
-    }
-    if uplink.security != SecurityMode::Clear {
-        let credentials = Credentials::from_kit(&startup.folder);
-        builder = builder.credentials(credentials.map_err(|error| Obstacle::Connection(with_causes(&error)))?);
-    }
-    let cell = builder.build().map_err(|error| Obstacle::Connection(with_causes(&error)))?;
+async fn join(kit: &Kit, uplink: &Uplink, limit: Duration) -> Result<(), Obstacle> {
+    let refused = |error: &dyn core::error::Error| Obstacle::Connection(with_causes(error));
+    // The participant itself may be running or not.
+    let address = format!("{}.fedcell-{:08x}", kit.address(), std::process::id());
+    let builder = kit.cell_at(&address).map_err(|error| refused(&error))?.network_commands(false);
+    let builder = if uplink.is_server() { builder } else { builder.guest_of(&uplink.fqcn) };
+    let cell = builder.build().map_err(|error| refused(&error))?;
     let mut events = cell.events();
-    let cell = cell.start().await.map_err(|error| Obstacle::Connection(with_causes(&error)))?;
+    let cell = cell.start().await.map_err(|error| refused(&error))?;
     let mut reason = format!("no cell answers within {} s", limit.as_secs_f64());
     let watch = async {
         loop {
@@ -164,7 +143,7 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
     };
     let is_joined = timeout(limit, watch).await.unwrap_or(false);
     let outcome = if is_joined {
-        challenge(startup, &cell, limit).await.map_err(Obstacle::Proof)
+        challenge(kit, &cell, limit).await.map_err(Obstacle::Proof)
     } else {
         Err(Obstacle::Connection(reason))
     };
@@ -173,8 +152,8 @@ async fn join(startup: &Startup, uplink: &Uplink, limit: Duration) -> Result<(),
 }
 
 /// Has the server prove who it is, wherever it stands behind the cell that took the connection.
-async fn challenge(startup: &Startup, cell: &Cell, limit: Duration) -> Result<(), String> {
-    let mut config = role::client_config(startup).map_err(|failure| format!("{failure:#}"))?;
+async fn challenge(kit: &Kit, cell: &Cell, limit: Duration) -> Result<(), String> {
+    let mut config = kit.config().map_err(|error| with_causes(&error))?;
     config.maintenance_timeout = limit;
     let communicator = Communicator::new(config);
     communicator.set_cell(cell.clone());

@@ -5,11 +5,11 @@ use core::time::Duration;
 use clap::{Arg, ArgMatches};
 use fedcell_cell::{Cell, CellEvent, Events};
 use fedcell_client::Communicator;
+use fedcell_client::kit::{Kit, Uplink};
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::doctor::startup::Startup;
 use crate::exit::{Failure, Kind};
 use crate::print;
 
@@ -49,15 +49,15 @@ pub(super) fn readiness(
 ///
 /// [`Failure`] with the last reason, or with what the server said against this participant.
 pub(super) async fn join(
-    startup: &Startup,
+    kit: &Kit,
     cell: &Cell,
     events: &mut Events,
     communicator: &Communicator,
     wait: Option<Duration>,
     abort: &CancellationToken,
 ) -> Result<(), Failure> {
-    let name = startup.name.as_deref().unwrap_or_default();
-    let url = startup.uplink.as_ref().map(super::Uplink::url).unwrap_or_default();
+    let name = kit.name.as_deref().unwrap_or_default();
+    let url = kit.uplink.as_ref().map(Uplink::url).unwrap_or_default();
     let mut reason = String::new();
     let connected = connected(cell, events, &mut reason);
     match wait {
@@ -77,7 +77,7 @@ pub(super) async fn join(
     }
     let registered = communicator.register(abort).await;
     registered.map(drop).map_err(|error| {
-        let project = startup.project.as_deref().unwrap_or_default();
+        let project = kit.project.as_deref().unwrap_or_default();
         Failure::from(error).context(format!(
             "{name} of project {project} cannot register over {url}, see that both kits are of one project"
         ))

@@ -15,20 +15,14 @@ pub(crate) use digits::train as train_site;
 
 use core::time::Duration;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use fedcell_auth::challenge::ClientParty;
-use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_auth::{CommonName, Nonce};
-use fedcell_cell::proto::address::Fqcn;
-use fedcell_cell::security::{Credentials, SecurityMode};
-use fedcell_cell::{Cell, CellBuilder, Limits};
+use fedcell_auth::Nonce;
+use fedcell_cell::{CellBuilder, Limits};
 use fedcell_client::Config;
-use fedcell_protocol_defs::config::KitFile;
+use fedcell_client::kit::{Kit, Listen, Role};
 
 use crate::doctor;
-use crate::doctor::startup::{Role, Startup, Uplink};
 use crate::exit::{Failure, Kind};
 
 const KIT: &str = "kit";
@@ -53,12 +47,13 @@ fn listen_argument() -> Arg {
 }
 
 /// Where such a role listens: at the address of the command line, on the port of the kit.
-fn listen_url(startup: &Startup, arguments: &ArgMatches) -> Result<String, Failure> {
-    let Some((_, port)) = startup.listens.first() else {
+fn listen_url<'a>(kit: &'a Kit, arguments: &ArgMatches) -> Result<(String, &'a Listen), Failure> {
+    let place = kit.listen.as_ref().and_then(|listen| Some((listen, listen.places.first()?)));
+    let Some((listen, (_, port))) = place else {
         return Err(Failure::text(Kind::Configuration, "the kit does not say on which port to listen"));
     };
     let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
-    Ok(format!("{}://{address}:{port}", startup.scheme))
+    Ok((format!("{}://{address}:{port}", listen.scheme), listen))
 }
 
 /// The option that shortens all waits.
@@ -106,75 +101,29 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// Reads the kit that is named, which must be one for this role.
-fn kit(arguments: &ArgMatches, role: Role) -> Result<Startup, Failure> {
+fn kit(arguments: &ArgMatches, role: Role) -> Result<Kit, Failure> {
     let path = arguments.get_one::<PathBuf>(KIT).cloned().unwrap_or_default();
-    let startup = Startup::read(&path).map_err(|error| {
-        Failure::text(Kind::Configuration, format!("{error:#}; take the kit as it was provisioned"))
-    })?;
-    if startup.role != role {
-        let (found, wanted) = (startup.role.name(), role.name());
+    let kit = Kit::open(&path).map_err(|error| Failure::from(error).advice("take the kit as it was provisioned"))?;
+    if kit.role != role {
+        let (found, wanted) = (kit.role.name(), role.name());
         let text = format!("{} is a kit of {found}, this command needs one of {wanted}", path.display());
         return Err(Failure::text(Kind::Configuration, text));
     }
-    doctor::usable(&startup)?;
-    Ok(startup)
+    doctor::usable(&kit)?;
+    Ok(kit)
 }
 
-/// A cell of the role's name and protection, which dials what the kit says, if anything.
-fn builder(startup: &Startup, arguments: &ArgMatches) -> Result<CellBuilder, Failure> {
-    let name = startup.name.as_deref().unwrap_or_default();
-    let fqcn = match &startup.uplink {
-        None => Fqcn::SERVER.as_str().to_owned(),
-        Some(uplink) if uplink.fqcn == Fqcn::SERVER.as_str() => name.to_owned(),
-        Some(uplink) => format!("{}.{name}", uplink.fqcn),
-    };
+/// A cell as the kit says it, which is never away for longer than the command line says.
+fn builder(kit: &Kit, arguments: &ArgMatches) -> Result<CellBuilder, Failure> {
     let mut limits = Limits::default();
     limits.redial_first = at_most(arguments, limits.redial_first);
     limits.redial_longest = at_most(arguments, limits.redial_longest);
-    let mut builder = Cell::builder(&fqcn).security(startup.security).limits(limits);
-    for (address, identity) in &startup.identities {
-        builder = builder.identity(address, identity);
-    }
-    if let Some(uplink) = &startup.uplink {
-        if let Some(identity) = &uplink.identity {
-            builder = builder.identity(&uplink.fqcn, identity);
-        }
-        builder = if uplink.fqcn == Fqcn::SERVER.as_str() {
-            builder.root_url(uplink.url())
-        } else {
-            builder.parent_url_with(uplink.url(), uplink.security)
-        };
-    }
-    if startup.security != SecurityMode::Clear {
-        let credentials = Credentials::from_kit(&startup.folder).map_err(|error| {
-            Failure::new(Kind::Configuration, error).context("the certificates of the kit cannot be used")
-        })?;
-        builder = builder.credentials(credentials);
-    }
-    Ok(builder)
+    Ok(kit.cell()?.limits(limits))
 }
 
-/// What a participant that registers is told: its name, its project, and what the challenge needs.
-pub(crate) fn client_config(startup: &Startup) -> Result<Config, Failure> {
-    let wrong = |text: String| Failure::text(Kind::Configuration, text);
-    let name = startup.name.as_deref().unwrap_or_default();
-    let name = CommonName::parse(name).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let project = startup.project.clone().ok_or_else(|| wrong("the kit does not name its project".to_owned()))?;
-    let server =
-        startup.server_identity.as_deref().ok_or_else(|| wrong("the kit does not name its server".to_owned()))?;
-    let server = CommonName::parse(server).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
-    let identity = Identity::load(&file(KitFile::CLIENT_CERT), &file(KitFile::CLIENT_PRIVATE_KEY))
-        .map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let root =
-        ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let party =
-        ClientParty::new(Arc::new(identity), root, server).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    Ok(Config::new(name, project).with_party(party))
-}
-
-/// Shortens its waits to the longest that is wanted.
-fn shorten(config: &mut Config, arguments: &ArgMatches) {
+/// What a participant that registers is told, with waits as short as the command line says, and as long a try.
+fn config(kit: &Kit, arguments: &ArgMatches, wait: Option<Duration>) -> Result<Config, Failure> {
+    let mut config = kit.config()?;
     for wait in [
         &mut config.register_interval,
         &mut config.task_timeout,
@@ -183,4 +132,6 @@ fn shorten(config: &mut Config, arguments: &ArgMatches) {
     ] {
         *wait = at_most(arguments, *wait);
     }
+    config.register_patience = wait;
+    Ok(config)
 }

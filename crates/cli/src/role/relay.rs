@@ -8,12 +8,11 @@ use fedcell_cell::Cell;
 use fedcell_cell::proto::filter::Place;
 use fedcell_cell::proto::transit::{CheckCredential, Checker, SignatureCheck};
 use fedcell_client::Communicator;
+use fedcell_client::kit::Role;
 use fedcell_protocol_defs::cell::Wildcard;
-use fedcell_protocol_defs::federation::ClientType;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::probes::{self, Probes};
 use crate::{print, stop};
@@ -41,17 +40,13 @@ pub(crate) fn command() -> Command {
 ///
 /// [`Failure`] if it cannot start, or the server does not take it.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
-    let startup = super::kit(arguments, Role::Relay)?;
-    let url = super::listen_url(&startup, arguments)?;
+    let kit = super::kit(arguments, Role::Relay)?;
+    let (url, listen) = super::listen_url(&kit, arguments)?;
     let wait = super::join::patience(arguments);
-    let mut config = super::client_config(&startup)?;
+    let config = super::config(&kit, arguments, wait)?;
     let probes = Probes::start(arguments).await?;
-    super::shorten(&mut config, arguments);
-    config.register_patience = wait;
-    config.client_type = ClientType::RELAY;
     let communicator = Communicator::new(config);
-    let builder =
-        super::builder(&startup, arguments)?.listen_internal_with(&url, startup.listen_security).backbone_generation(1);
+    let builder = super::builder(&kit, arguments)?.listen_internal_with(&url, listen.security).backbone_generation(1);
     let cell = builder.build()?;
     let mut events = cell.events();
     communicator.set_cell(Cell::clone(&cell));
@@ -59,7 +54,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let cell = cell.start().await?;
     let abort = CancellationToken::new();
     let life = async {
-        super::join::join(&startup, &cell, &mut events, &communicator, wait, &abort).await?;
+        super::join::join(&kit, &cell, &mut events, &communicator, wait, &abort).await?;
         // From now on it knows the server's key, and forwards nothing that the server would drop.
         if let Some(verifier) = communicator.verifier() {
             let any = Wildcard::ANY.as_str();

@@ -14,6 +14,7 @@ use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::address::Fqcn;
 use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{Cell, SystemRandom};
+use fedcell_client::kit::Role;
 use fedcell_durable::{Files, Storage as _};
 use fedcell_protocol_defs::config::KitFile;
 use fedcell_protocol_defs::federation::JobExitCode;
@@ -29,7 +30,6 @@ use super::JOB;
 use super::digits::Digits;
 use super::tokens;
 use super::workspace::Workspace;
-use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::learning::digits::Image;
 use crate::learning::network::Network;
@@ -103,27 +103,26 @@ pub(crate) fn command() -> Command {
 ///
 /// [`Failure`] if it cannot start, or the job fails.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
-    let startup = super::kit(arguments, Role::Server)?;
+    let kit = super::kit(arguments, Role::Server)?;
     let digits = Digits::read(arguments);
     let min_sites = arguments.get_one::<u16>(MIN_SITES).copied().unwrap_or_default();
     if min_sites > digits.sites {
         let text = format!("--min-sites {min_sites}: the job has {} sites, see --sites", digits.sites);
         return Err(Failure::text(Kind::Usage, text));
     }
-    let url = super::listen_url(&startup, arguments)?;
+    let (url, _) = super::listen_url(&kit, arguments)?;
     let probes = Probes::start(arguments).await?;
     let network = MemoryNetwork::new();
-    let root = super::builder(&startup, arguments)?.memory(network.clone()).listen_internal(INSIDE).root_url(&url);
+    let root = super::builder(&kit, arguments)?.memory(network.clone()).listen_internal(INSIDE).root_url(&url);
     let root = root.build()?;
 
-    let project = startup.project.clone().unwrap_or_default();
-    let file = |file: KitFile<'static>| startup.folder.join(file.as_str());
+    let project = kit.project.clone().unwrap_or_default();
     let configuration = |error: anyhow::Error| Failure::new(Kind::Configuration, error);
-    let identity = Identity::load(&file(KitFile::SERVER_CERT), &file(KitFile::SERVER_PRIVATE_KEY));
+    let identity = Identity::load(&kit.file(KitFile::SERVER_CERT), &kit.file(KitFile::SERVER_PRIVATE_KEY));
     let server = Arc::new(identity.map_err(|error| configuration(error.into()))?);
     let keys = ServerKeys {
         identity: Arc::clone(&server),
-        root: ProjectRoot::load(&file(KitFile::ROOT_CERT)).map_err(|error| configuration(error.into()))?,
+        root: ProjectRoot::load(&kit.file(KitFile::ROOT_CERT)).map_err(|error| configuration(error.into()))?,
     };
     let registrar =
         Registrar::new(RegistrarConfig::new(project), Some(keys)).map_err(|error| configuration(error.into()))?;

@@ -9,6 +9,7 @@ use fedcell_cell::Cell;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::proto::cause::with_causes;
 use fedcell_client::jobs::{Job, JobAgent, JobCells, JobEnd, JobEvent, JobOrder, Launched, Launcher};
+use fedcell_client::kit::Role;
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{LoopEvent, Outcome, ResultStore, blocking};
 use fedcell_client::{Communicator, TaskLoop};
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use super::JOB;
 use super::digits::{self, Digits};
 use super::workspace::Workspace;
-use crate::doctor::startup::Role;
 use crate::exit::{Failure, Kind};
 use crate::learning::digits::Image;
 use crate::probes::Probes;
@@ -123,18 +123,16 @@ impl Work {
 ///
 /// [`Failure`] if it cannot start, the server does not take it, or the job fails here.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
-    let startup = super::kit(arguments, Role::Site)?;
+    let kit = super::kit(arguments, Role::Site)?;
     let digits = Digits::read(arguments);
-    let name = startup.name.clone().unwrap_or_default();
+    let name = kit.name.clone().unwrap_or_default();
     let Some(number) = digits.site_names().iter().position(|site| *site == name) else {
         let text = format!("{name} is none of the {} sites of the job, site-1 to site-{0}", digits.sites);
         return Err(Failure::text(Kind::Configuration, text));
     };
     let images = Arc::new(digits.split().shares.into_iter().nth(number).unwrap_or_default());
     let wait = super::join::patience(arguments);
-    let mut config = super::client_config(&startup)?;
-    super::shorten(&mut config, arguments);
-    config.register_patience = wait;
+    let config = super::config(&kit, arguments, wait)?;
     let probes = Probes::start(arguments).await?;
     let communicator = Communicator::new(config);
     let (_workspace, files) = Workspace::open(arguments)?;
@@ -143,7 +141,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let waiting = outbox.waiting();
     let cells = JobCells::new(MemoryNetwork::new(), &name);
-    let cell = cells.listen(super::builder(&startup, arguments)?).build()?;
+    let cell = cells.listen(super::builder(&kit, arguments)?).build()?;
     let mut events = cell.events();
     let work = Work {
         images: Arc::clone(&images),
@@ -163,7 +161,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let life = async {
         let mut told = agent.events();
-        super::join::join(&startup, &cell, &mut events, &communicator, wait, &stop).await?;
+        super::join::join(&kit, &cell, &mut events, &communicator, wait, &stop).await?;
         print::json(&json!({
             "event": "registered", "name": name, "fqcn": cell.address().as_str(), "images": images.len(),
             "waiting": waiting, "pid": std::process::id(),

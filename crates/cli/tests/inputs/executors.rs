@@ -9,15 +9,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fedcell_auth::CommonName;
-use fedcell_auth::challenge::ClientParty;
-use fedcell_auth::identity::{Identity, ProjectRoot};
-use fedcell_cell::Cell;
-use fedcell_cell::security::Credentials;
 use fedcell_client::communicator::Task;
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{ExecuteError, Executor, LoopEvent, Outcome, ResultStore, blocking};
-use fedcell_client::{Communicator, Config, TaskLoop};
+use fedcell_client::{Communicator, Kit, TaskLoop};
 use fedcell_durable::Files;
 use fedcell_fobs::array::Array;
 use fedcell_fobs::typed::{Dxo, Shareable};
@@ -37,16 +32,9 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Runs a site of the library until the server says that the run is over; what its tasks came to.
 async fn site(scene: &Scene, name: &str, patience: Duration, executor: impl Executor) -> Vec<String> {
-    let startup = scene.kit("p", name).join("startup");
-    let identity = Identity::load(&startup.join("client.crt"), &startup.join("client.key")).expect("an identity");
-    let root = ProjectRoot::load(&startup.join("rootCA.pem")).expect("a root");
-    let parse = |name| CommonName::parse(name).expect("a name");
-    let party = ClientParty::new(Arc::new(identity), root, parse("localhost")).expect("a party");
-    let communicator = Communicator::new(Config::new(parse(name), "p").with_party(party));
-    let url = format!("tcp://localhost:{}", scene.ports[0]);
-    let builder = Cell::builder(name).root_url(url).identity("server", "localhost");
-    let credentials = Credentials::from_kit(&startup).expect("credentials");
-    let cell = builder.credentials(credentials).start().await.expect("a cell");
+    let kit = Kit::open(scene.kit("p", name)).expect("a kit");
+    let communicator = Communicator::new(kit.config().expect("a configuration"));
+    let cell = kit.cell().expect("a cell").start().await.expect("a start");
     communicator.set_cell(cell.clone());
     let stop = CancellationToken::new();
     communicator.register(&stop).await.expect("a registration");

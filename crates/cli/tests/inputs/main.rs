@@ -7,6 +7,7 @@ mod ask;
 mod doctor;
 mod executors;
 mod guide;
+mod leaving;
 mod probes;
 mod rows;
 mod scene;

@@ -1,18 +1,14 @@
 //! Our client as a part of a federation. Its attempts are the connections that came to nothing.
 
 use core::time::Duration;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use fedcell_auth::CommonName;
-use fedcell_auth::challenge::ClientParty;
-use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::driver::MemoryNetwork;
-use fedcell_cell::security::{Credentials, SecurityMode};
-use fedcell_cell::{Cell, CellBuilder, CellEvent, Events};
-use fedcell_client::communicator::{Communicator, Config, Task};
+use fedcell_cell::{Cell, CellEvent, Events};
+use fedcell_client::Kit;
+use fedcell_client::communicator::{Communicator, Task};
 use fedcell_client::jobs::{Job, JobAgent, JobCells, JobEnd};
 use fedcell_client::outbox::{Outbox, OutboxLimits, RetryPolicy};
 use fedcell_client::task_loop::{ExecuteError, ResultStore, TaskLoop, blocking};
@@ -26,18 +22,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{MODEL, configuration};
+use super::MODEL;
 use crate::remote::{limit, obey_in_turn, put, text};
 
 /// Runs the client until its input ends or it is told to stop.
 pub(super) async fn live(config: &Value, lines: mpsc::UnboundedReceiver<Value>) -> Result<()> {
     let name = text(config, "name")?;
     let workspace = Path::new(text(config, "workspace")?);
-    let kit = Kit::read(name, workspace)?;
+    let kit = Kit::open(workspace)?;
     let cells = JobCells::new(MemoryNetwork::new(), name);
-    let cell = cells.listen(kit.builder()?).build()?;
+    let cell = cells.listen(kit.cell()?).build()?;
     let events = cell.events();
-    let mut settings = kit.settings()?;
+    let mut settings = kit.config()?;
     settings.heartbeat_interval = Duration::from_secs_f64(config["heartbeat"].as_f64().unwrap_or(10.0));
     let communicator = Communicator::new(settings);
     communicator.set_cell(Cell::clone(&cell));
@@ -131,65 +127,5 @@ async fn watch_attempts(mut events: Events, attempts: watch::Sender<u64>) {
         ) {
             attempts.send_modify(|seen| *seen += 1);
         }
-    }
-}
-
-/// What a client's kit says.
-struct Kit<'a> {
-    name: &'a str,
-    startup: PathBuf,
-    /// `fed_client.json`: the first server, and what stands about the client.
-    server: Value,
-    client: Value,
-    /// `relay__resources.json`, if there is a relay in between.
-    relay: Option<Value>,
-}
-
-impl<'a> Kit<'a> {
-    fn read(name: &'a str, workspace: &Path) -> Result<Self> {
-        let mut config = configuration(workspace, "startup/fed_client.json")?;
-        let relay = workspace.join("local/relay__resources.json").exists();
-        let read = || configuration(workspace, "local/relay__resources.json");
-        let relay = if relay { Some(read()?["relay_config"].take()) } else { None };
-        let startup = workspace.join("startup");
-        Ok(Self { name, startup, server: config["servers"][0].take(), client: config["client"].take(), relay })
-    }
-
-    fn builder(&self) -> Result<CellBuilder> {
-        let mode: SecurityMode = self.client["connection_security"].as_str().unwrap_or("mtls").parse()?;
-        let mut builder = match &self.relay {
-            Some(relay) => {
-                let fqcn = text(relay, "fqcn")?;
-                let mode = relay["connection_security"].as_str().unwrap_or("mtls").parse()?;
-                let url = format!("{}://{}", text(relay, "scheme")?, text(relay, "address")?);
-                let builder = Cell::builder(format!("{fqcn}.{}", self.name)).parent_url_with(url, mode);
-                builder.identity(fqcn, text(relay, "identity")?)
-            }
-            None => {
-                let service = &self.server["service"];
-                Cell::builder(self.name).root_url(format!(
-                    "{}://{}",
-                    text(service, "scheme")?,
-                    text(service, "target")?
-                ))
-            }
-        };
-        builder = builder.security(mode).credentials(Credentials::from_kit(&self.startup)?);
-        builder = builder.identity("server", text(&self.server, "identity")?);
-        for (address, name) in self.client["auth_identity_map"].as_object().into_iter().flatten() {
-            builder = builder.identity(address, name.as_str().unwrap_or_default());
-        }
-        Ok(builder)
-    }
-
-    fn settings(&self) -> Result<Config> {
-        let pair = Identity::load(&self.startup.join("client.crt"), &self.startup.join("client.key"))?;
-        let root = ProjectRoot::load(&self.startup.join("rootCA.pem"))?;
-        let expected = CommonName::parse(text(&self.server, "identity")?)?;
-        let party = ClientParty::new(Arc::new(pair), root, expected)?;
-        let mut config = Config::new(CommonName::parse(self.name)?, text(&self.server, "name")?).with_party(party);
-        text(&self.client, "fqsn")?.clone_into(&mut config.fqsn);
-        config.is_leaf = self.client["is_leaf"] != false;
-        Ok(config)
     }
 }
