@@ -152,7 +152,8 @@ pub const METRICS: &[Metric] = &[
     STREAMS_ENDED,
 ];
 
-const OUTCOME: &str = "outcome";
+/// The label of what something came to, in every metric that tells ends apart.
+pub const OUTCOME: &str = "outcome";
 
 /// What the endpoint counts of its connections.
 #[derive(Debug)]

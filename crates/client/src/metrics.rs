@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fedcell_cell::metrics::{Counter, Metric, Share};
+use fedcell_cell::metrics::{Counter, Metric, OUTCOME, Share};
 
 use crate::task_loop::{LoopEvent, Outcome};
 
@@ -30,8 +30,6 @@ const OUTBOX_BYTES: Metric = Metric::gauge("fedcell_client_outbox_bytes", "Bytes
 /// Every number that a participant shows, besides those of its cells.
 pub const METRICS: &[Metric] =
     &[REGISTERED, REGISTRATIONS, HEARTBEATS, TASKS, ACKNOWLEDGED, ACKNOWLEDGED_BYTES, OUTBOX, OUTBOX_BYTES];
-
-const OUTCOME: &str = "outcome";
 
 /// What Communicators of one registration count.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What a coordinator counts for operators; see [`fedcell_cell::metrics`]. Sites and jobs have no labels of their own: who
 //! asks for too much must not fill the memory of whoever watches.
 
-use fedcell_cell::metrics::{Counter, Metric, Share};
+use fedcell_cell::metrics::{Counter, Metric, OUTCOME, Share};
 
 use crate::controller::Receipt;
 
@@ -22,8 +22,6 @@ const ROUNDS: Metric = Metric::counter("fedcell_server_rounds_total", "Rounds th
 
 /// Every number that a coordinator shows, besides those of its cells.
 pub const METRICS: &[Metric] = &[SITES, REGISTRATIONS, HEARTBEATS, TASKS, RESULTS, ROUNDS];
-
-const OUTCOME: &str = "outcome";
 
 /// What a membership service counts.
 #[derive(Debug)]

@@ -12,11 +12,11 @@ use fedcell_client::communicator::{Communicator, Config, Jobs as _};
 use fedcell_client::jobs::{
     Job, JobAgent, JobCells, JobEnd, JobEvent, JobOrder as Ordered, Launched, Launcher, SiteRequest,
 };
-use fedcell_fobs::typed::{AdminMessage, FobsType as _};
+use fedcell_fobs::typed::{AdminMessage, Application, FobsType as _};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::{AdminMessageTopic, AuxTopic, JobExitCode};
-use fedcell_server::jobs::{Application, Dispatcher, JobOrder, JobsEvent};
+use fedcell_server::jobs::{Dispatcher, JobOrder, JobsEvent};
 use fedcell_server::membership::MembershipService;
 use tokio_util::sync::CancellationToken;
 

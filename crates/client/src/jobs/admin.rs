@@ -6,7 +6,7 @@ use fedcell_auth::Nonce;
 use fedcell_cell::{Cell, HandlerError, Request, SystemRandom};
 use fedcell_cell_proto::address::Fqcn;
 use fedcell_cell_proto::request::Reply;
-use fedcell_fobs::typed::{AdminMessage, FobsType as _, Shareable};
+use fedcell_fobs::typed::{AdminMessage, Application, FobsType as _, Shareable};
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::{Channel, Wildcard};
 use fedcell_protocol_defs::federation::{
@@ -16,8 +16,8 @@ use fedcell_protocol_defs::federation::{
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::JobOrder;
 use super::agent::{JobAgent, SiteRequest};
-use super::{Application, JobOrder};
 
 /// How long a command waits for the registration to be over.
 const REGISTRATION: Duration = Duration::from_secs(10);
@@ -141,12 +141,10 @@ impl JobAgent {
     }
 
     fn deploy(&self, job: &str, asked: &AdminMessage) -> Said {
-        let name = text(&asked.headers, AdminHeader::APP_NAME).unwrap_or_default().to_owned();
-        let Some(archive) = asked.body.as_blob().map(fedcell_fobs::Blob::to_bytes) else {
+        let Some(application) = Application::deployed(asked) else {
             return Said::Refused("expected the application as bytes".to_owned());
         };
-        let said = format!("{} took {} bytes of {name}", self.name(), archive.len());
-        let application = Application { name, archive };
+        let said = format!("{} took {} bytes of {}", self.name(), application.archive.len(), application.name);
         let order = order(job.to_owned(), &asked.headers, Some(application.clone()));
         match self.accept(&order).and_then(|()| self.keep(job, application)) {
             Ok(()) => Said::Done(said),

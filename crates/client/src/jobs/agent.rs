@@ -4,11 +4,11 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fedcell_cell::Cell;
 use fedcell_cell_proto::cause::with_causes;
+use fedcell_fobs::typed::Application;
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::cell::Topic;
 use fedcell_protocol_defs::federation::{AdminTimeout, JobExitCode, JobFailureKey, JobStatus, TaskDefaults};
@@ -16,17 +16,13 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::archives::Archives;
 use super::cells::JobCells;
-use super::{Application, Job, JobEnd, JobOrder, Launcher};
+use super::{Job, JobEnd, JobOrder, Launcher};
 use crate::communicator::{Communicator, Jobs};
 
 /// Jobs that a site runs at a time, if it was told nothing else.
 const MOST_JOBS: usize = 8;
-
-/// Archives that wait for the start of their jobs.
-const MOST_ARCHIVES: usize = 16;
-/// Their bytes together.
-const ARCHIVE_BYTES: usize = 256 << 20;
 
 /// How long a job that was stopped may take to end by itself, as in the reference.
 const GRACE: Duration = Duration::from_secs(10);
@@ -85,7 +81,14 @@ struct Inner {
 #[derive(Default)]
 struct Table {
     running: BTreeMap<String, Running>,
-    archives: BTreeMap<String, Application>,
+    archives: Archives,
+}
+
+impl Table {
+    fn has_room(&self, most: usize) -> Result<(), String> {
+        let running = self.running.len();
+        if running < most { Ok(()) } else { Err(format!("{running} jobs run here already")) }
+    }
 }
 
 struct Running {
@@ -171,32 +174,22 @@ impl JobAgent {
 
     /// Whether there is room for this job and the launcher wants it.
     pub(super) fn accept(&self, order: &JobOrder) -> Result<(), String> {
-        let running = self.table().running.len();
-        if running >= self.inner.most {
-            return Err(format!("{running} jobs run here already"));
-        }
+        self.table().has_room(self.inner.most)?;
         self.inner.launcher.accept(order)
     }
 
-    /// Keeps an archive until its job starts.
+    /// Keeps the application of a job.
     pub(super) fn keep(&self, job: &str, application: Application) -> Result<(), String> {
-        let mut table = self.table();
-        let others = table.archives.iter().filter(|(other, _)| *other != job);
-        let (count, bytes) = others.fold((0, 0), |(count, bytes), (_, kept)| (count + 1, bytes + kept.archive.len()));
-        if count >= MOST_ARCHIVES || application.archive.len().saturating_add(bytes) > ARCHIVE_BYTES {
-            return Err(format!("{count} applications with {bytes} bytes wait for their jobs already"));
-        }
-        table.archives.insert(job.to_owned(), application);
-        Ok(())
+        self.table().archives.keep(job, application)
     }
 
-    /// Forgets the archive of a job.
+    /// Forgets the application of a job.
     pub(super) fn drop_archive(&self, job: &str) -> bool {
-        self.table().archives.remove(job).is_some()
+        self.table().archives.remove(job)
     }
 
     pub(super) fn archive(&self, job: &str) -> Option<Application> {
-        self.table().archives.get(job).cloned()
+        self.table().archives.of(job).cloned()
     }
 
     pub(super) fn shown(&self) -> Vec<Shown> {
@@ -223,9 +216,14 @@ impl JobAgent {
             communicator: None,
         };
         let (stop, ended, job) = (running.stop.clone(), running.ended.clone(), order.id.clone());
-        match self.table().running.entry(job.clone()) {
-            Entry::Occupied(_) => return Ok(false),
-            Entry::Vacant(vacant) => _ = vacant.insert(running),
+        {
+            // Others may have been started while the launcher was asked.
+            let mut table = self.table();
+            if table.running.contains_key(&job) {
+                return Ok(false);
+            }
+            table.has_room(self.inner.most)?;
+            table.running.insert(job.clone(), running);
         }
         self.tell(JobEvent::Started { job: job.clone() });
         let (agent, root) = (self.clone(), root.clone());

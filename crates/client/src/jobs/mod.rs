@@ -19,6 +19,7 @@
 
 mod admin;
 mod agent;
+mod archives;
 mod cells;
 
 pub use agent::{JobAgent, JobEvent, SiteRequest};
@@ -26,8 +27,8 @@ pub use cells::{JobCellError, JobCells};
 
 use core::pin::Pin;
 
-use bytes::Bytes;
 use fedcell_cell_proto::address::FqcnBuf;
+use fedcell_fobs::typed::Application;
 use fedcell_fobs::{Map, Value};
 use fedcell_protocol_defs::federation::{ClientDictKey, JobExitCode, JobMetaKey};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,7 @@ pub struct JobOrder {
     pub id: String,
     /// Its meta data, see [`JobMetaKey`].
     pub meta: Map,
-    /// Its application, if the server has sent one.
+    /// Its application, if the server has sent one: unpacked and believed by nobody yet.
     pub application: Option<Application>,
 }
 
@@ -73,16 +74,6 @@ impl JobOrder {
             _ => None,
         })
     }
-}
-
-/// The application of a job as it came: unpacked and believed by nobody yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Application {
-    /// Its name within the job.
-    pub name: String,
-    /// Zip archive of its folder.
-    pub archive: Bytes,
 }
 
 /// A job that is to be done now.

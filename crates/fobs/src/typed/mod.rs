@@ -4,6 +4,7 @@
 //! that the crate does not name (further headers, further entries) stays in it and goes out again.
 
 mod admin;
+mod application;
 mod context;
 mod dxo;
 mod fl_model;
@@ -11,6 +12,7 @@ mod learnable;
 mod shareable;
 
 pub use admin::{AdminMessage, Signal, Workspace};
+pub use application::Application;
 pub use context::{FlContext, Property};
 pub use dxo::Dxo;
 pub use fl_model::FlModel;

@@ -15,8 +15,8 @@ mod wording;
 
 pub use dispatcher::{Dispatch, Dispatcher, JobsEvent};
 
-use bytes::Bytes;
 use fedcell_fobs::Map;
+use fedcell_fobs::typed::Application;
 use fedcell_protocol_defs::federation::JobMetaKey;
 
 /// A job that sites are to do.
@@ -32,24 +32,6 @@ pub struct JobOrder {
     /// The application that sites get first, if any: sites of the reference need one, ours do what they are configured
     /// for.
     pub application: Option<Application>,
-}
-
-/// An application as sites of the reference unpack it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Application {
-    /// Its name within the job.
-    pub name: String,
-    /// Zip archive of its folder, with `config/config_fed_client.json`.
-    pub archive: Bytes,
-}
-
-impl Application {
-    /// An application of this name.
-    #[must_use]
-    pub fn new(name: impl Into<String>, archive: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), archive: archive.into() }
-    }
 }
 
 impl JobOrder {

@@ -47,16 +47,13 @@ pub(super) fn command(
     if let Some(reservation) = reservation {
         headers.insert(ResourceHeader::RESOURCE_RESERVE_TOKEN.as_str(), reservation);
     }
-    let body = match (topic, &order.application) {
-        (JobTopic::DEPLOY, Some(application)) => {
-            headers.insert(AdminHeader::APP_NAME.as_str(), application.name.as_str());
-            Value::Bytes(application.archive.clone().into())
-        }
-        (JobTopic::ABORT, _) => Value::from(""),
-        _ => Map::new().into(),
-    };
+    let body = if topic == JobTopic::ABORT { Value::from("") } else { Map::new().into() };
     let id = Nonce::random(&mut SystemRandom::new()).as_str().to_owned();
-    AdminMessage { id: id.into(), topic: topic.as_str().into(), body, headers }
+    let mut message = AdminMessage { id: id.into(), topic: topic.as_str().into(), body, headers };
+    if let (JobTopic::DEPLOY, Some(application)) = (topic, &order.application) {
+        application.deploy(&mut message);
+    }
+    message
 }
 
 /// How long a command may take.

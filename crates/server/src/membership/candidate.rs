@@ -1,16 +1,68 @@
-//! A registration between the two looks at the registrar: proof and signature take long and need none of its tables.
+//! A registration, and what is between the two looks of the registrar at it: proof and signature take long and need none of its tables.
 
 use core::fmt;
 
-use fedcell_auth::challenge::UnverifiedClient;
+use fedcell_auth::challenge::{RegistrationClaim, UnverifiedClient};
 use fedcell_auth::rand_core::CryptoRng;
 use fedcell_auth::token::{PreparedToken, TokenIssuer};
 use fedcell_auth::{CommonName, Nonce, SecretText, UnixTime};
 use fedcell_cell_proto::address::FqcnBuf;
-use fedcell_protocol_defs::federation::AuthPlaceholder;
+use fedcell_fobs::Map;
+use fedcell_protocol_defs::federation::{AuthPlaceholder, ClientType};
 
 use super::refusal::Refusal;
-use super::registrar::{Applicant, Granted};
+
+/// Who wants to register, from the headers and the body of the message. Nothing here is proved.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Applicant {
+    /// The proof; a server without keys needs none.
+    pub claim: Option<RegistrationClaim>,
+    /// The name that it wants.
+    pub name: String,
+    /// What kind of participant it is.
+    pub kind: String,
+    /// The project that it belongs to.
+    pub project: String,
+    /// Path in the hierarchy of sites.
+    pub fqsn: Option<String>,
+    /// Whether no site stands below it.
+    pub is_leaf: bool,
+    /// What it tells about itself.
+    pub site_config: Option<Map>,
+    /// Its address, as it believes.
+    pub address: String,
+    /// The software that it runs.
+    pub software: String,
+}
+
+impl Applicant {
+    /// A site with this name, of this project, that tells no more.
+    #[must_use]
+    pub fn new(name: impl Into<String>, project: impl Into<String>) -> Self {
+        Self {
+            claim: None,
+            name: name.into(),
+            kind: ClientType::REGULAR.as_str().to_owned(),
+            project: project.into(),
+            fqsn: None,
+            is_leaf: true,
+            site_config: None,
+            address: String::new(),
+            software: String::new(),
+        }
+    }
+}
+
+/// What a new member is given.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The token.
+    pub token: SecretText,
+    /// The server's signature over name and token, base64, or `NA` without keys.
+    pub signature: SecretText,
+}
 
 /// An applicant that may register if its proof holds. Its challenge is spent.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fedcell_auth::UnixTime;
 use fedcell_cell_proto::address::FqcnBuf;
 use fedcell_fobs::Map;
+use fedcell_protocol_defs::federation::ClientType;
 
 /// Whether a participant is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Member {
     pub name: String,
     /// Its cell.
     pub fqcn: FqcnBuf,
-    /// What kind of participant it is, one of [`ClientType`](fedcell_protocol_defs::federation::ClientType).
+    /// What kind of participant it is, one of [`ClientType`].
     pub kind: String,
     /// Path in the hierarchy of sites.
     pub fqsn: String,
@@ -48,4 +49,18 @@ pub struct Member {
     pub presence: Presence,
     /// Jobs that it said run there.
     pub jobs: BTreeSet<String>,
+}
+
+impl Member {
+    /// Whether it is a site, and not a relay.
+    #[must_use]
+    pub fn is_site(&self) -> bool {
+        self.kind == ClientType::REGULAR.as_str()
+    }
+
+    /// Whether it is a site that has been heard of lately, or has just come.
+    #[must_use]
+    pub fn is_living_site(&self) -> bool {
+        self.is_site() && self.presence != Presence::Dead
+    }
 }

@@ -4,7 +4,7 @@
 //!   cell `server`, channel `task`            Registrar (no socket, no clock)
 //!     challenge  ──► MembershipService ──► handle_challenge      ServerChallenge     ─► signed apart
 //!     register   ──►        │         ──► handle_registration                       ─► Candidate, proved apart
-//!                           │         ──► admit                 TokenTable, members ─► TokenKeeper: TokenBook
+//!                           │         ──► admit                 TokenTable, Roll    ─► TokenKeeper: TokenBook
 //!     heart_beat ──►        │         ──► handle_heartbeat
 //!     quit       ──►        │         ──► handle_quit
 //!     any message ─► CheckCredential ──► TokenTable
@@ -17,21 +17,24 @@
 mod apart;
 mod book;
 mod candidate;
+mod config;
 mod event;
 mod keeper;
 mod member;
 mod refusal;
 mod registrar;
+mod roll;
 mod service;
 mod tokens;
 mod wording;
 
 pub use book::{KeptToken, TokenBook};
-pub use candidate::{Candidate, Proved};
+pub use candidate::{Applicant, Candidate, Granted, Proved};
+pub use config::{RegistrarConfig, RegistrarError, ServerKeys};
 pub use event::MembershipEvent;
 pub use keeper::{TokenChange, TokenKeeper};
 pub use member::{Member, Presence};
 pub use refusal::Refusal;
-pub use registrar::{Applicant, Granted, HeartbeatAnswer, Registrar, RegistrarConfig, RegistrarError, ServerKeys};
+pub use registrar::{HeartbeatAnswer, Registrar};
 pub use service::MembershipService;
 pub use tokens::TokenTable;

@@ -1,119 +1,27 @@
 //! The machine: decides on challenges, registrations, heartbeats and goodbyes, and knows all members.
 
 use core::fmt;
-use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
 
-use fedcell_auth::challenge::{
-    ChallengeLimits, ChallengeRequest, PartyError, RegistrationClaim, ServerChallenge, SigningFailed, UnsignedReply,
-};
-use fedcell_auth::identity::{Identity, ProjectRoot};
+use fedcell_auth::challenge::{ChallengeRequest, ServerChallenge, UnsignedReply};
 use fedcell_auth::rand_core::CryptoRng;
 use fedcell_auth::token::{ClientCredential, IssueError, RegistryLimits, TokenIssuer, TokenRecord, TokenRegistry};
 use fedcell_auth::{CommonName, SecretText, UnixTime};
 use fedcell_cell_proto::address::Fqcn;
-use fedcell_fobs::Map;
-use fedcell_protocol_defs::federation::{ClientType, RefusalText, RegistrationDefaults};
+use fedcell_protocol_defs::federation::{ClientType, RefusalText};
 
-use super::candidate::{Candidate, NewToken, Proof, Proved};
+use super::candidate::{Applicant, Candidate, Granted, NewToken, Proof, Proved};
+use super::config::{RegistrarConfig, RegistrarError, ServerKeys};
 use super::event::MembershipEvent;
 use super::member::{Member, Presence};
 use super::refusal::Refusal;
+use super::roll::Roll;
 use super::tokens::TokenTable;
-
-/// What a registrar is told once.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct RegistrarConfig {
-    /// Name of the project; a client of another one is refused.
-    pub project: String,
-    /// How many sites may take part; 1000.
-    pub max_clients: usize,
-    /// After how long without a heartbeat a site counts as dead; 600 s.
-    pub client_timeout: Duration,
-    /// How many challenges may be open, and how often they may be asked for; as [`ChallengeLimits`] has it.
-    pub challenges: ChallengeLimits,
-}
-
-impl RegistrarConfig {
-    /// The reference's times, and room for many sites.
-    #[must_use]
-    pub fn new(project: impl Into<String>) -> Self {
-        Self {
-            project: project.into(),
-            max_clients: 1000,
-            client_timeout: Duration::from_secs_f64(RegistrationDefaults::CLIENT_TIMEOUT),
-            challenges: ChallengeLimits::default(),
-        }
-    }
-}
-
-/// The server's own identity and the root of the project, which a secure server has.
-#[derive(Debug, Clone)]
-pub struct ServerKeys {
-    /// Certificate and key of the server.
-    pub identity: Arc<Identity>,
-    /// The root that every participant's certificate leads to.
-    pub root: ProjectRoot,
-}
 
 struct Security {
     challenge: ServerChallenge,
     tokens: TokenTable,
     issuer: TokenIssuer,
-}
-
-/// Who wants to register, from the headers and the body of the message. Nothing here is proved.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Applicant {
-    /// The proof; a server without keys needs none.
-    pub claim: Option<RegistrationClaim>,
-    /// The name that it wants.
-    pub name: String,
-    /// What kind of participant it is.
-    pub kind: String,
-    /// The project that it belongs to.
-    pub project: String,
-    /// Path in the hierarchy of sites.
-    pub fqsn: Option<String>,
-    /// Whether no site stands below it.
-    pub is_leaf: bool,
-    /// What it tells about itself.
-    pub site_config: Option<Map>,
-    /// Its address, as it believes.
-    pub address: String,
-    /// The software that it runs.
-    pub software: String,
-}
-
-impl Applicant {
-    /// A site with this name, of this project, that tells no more.
-    #[must_use]
-    pub fn new(name: impl Into<String>, project: impl Into<String>) -> Self {
-        Self {
-            claim: None,
-            name: name.into(),
-            kind: ClientType::REGULAR.as_str().to_owned(),
-            project: project.into(),
-            fqsn: None,
-            is_leaf: true,
-            site_config: None,
-            address: String::new(),
-            software: String::new(),
-        }
-    }
-}
-
-/// What a new member is given.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Granted {
-    /// The token.
-    pub token: SecretText,
-    /// The server's signature over name and token, base64, or `NA` without keys.
-    pub signature: SecretText,
 }
 
 /// What a heartbeat is answered with.
@@ -132,7 +40,7 @@ pub struct HeartbeatAnswer {
 pub struct Registrar {
     config: RegistrarConfig,
     security: Option<Security>,
-    members: BTreeMap<String, Member>,
+    roll: Roll,
     disabled: BTreeSet<String>,
     /// Jobs that run in this federation; a site that reports another one is told to end it.
     jobs: BTreeSet<String>,
@@ -160,7 +68,7 @@ impl Registrar {
         Ok(Self {
             config,
             security,
-            members: BTreeMap::new(),
+            roll: Roll::default(),
             disabled: BTreeSet::new(),
             jobs: BTreeSet::new(),
             events: VecDeque::new(),
@@ -245,24 +153,21 @@ impl Registrar {
         };
         let is_site = applicant.kind == ClientType::REGULAR.as_str();
         let name = applicant.name.clone();
-        self.members.insert(
-            name.clone(),
-            Member {
-                fqsn: applicant.fqsn.unwrap_or_else(|| name.clone()),
-                name: applicant.name,
-                fqcn: origin,
-                kind: applicant.kind,
-                is_leaf: applicant.is_leaf,
-                organisation,
-                site_config: applicant.site_config.filter(|_| is_site),
-                address: applicant.address,
-                software: applicant.software,
-                joined: now,
-                seen: now,
-                presence: Presence::Joined,
-                jobs: BTreeSet::new(),
-            },
-        );
+        self.roll.insert(Member {
+            fqsn: applicant.fqsn.unwrap_or_else(|| name.clone()),
+            name: applicant.name,
+            fqcn: origin,
+            kind: applicant.kind,
+            is_leaf: applicant.is_leaf,
+            organisation,
+            site_config: applicant.site_config.filter(|_| is_site),
+            address: applicant.address,
+            software: applicant.software,
+            joined: now,
+            seen: now,
+            presence: Presence::Joined,
+            jobs: BTreeSet::new(),
+        });
         self.look_after(now);
         self.events.push_back(MembershipEvent::Joined { name });
         Ok(granted)
@@ -282,19 +187,23 @@ impl Registrar {
     ) -> Result<HeartbeatAnswer, Refusal> {
         self.check_project(project)?;
         self.check_enabled(client)?;
-        let member = self.members.get_mut(client).ok_or_else(|| Refusal::known(RefusalText::UNKNOWN_CLIENT))?;
-        member.seen = now;
-        let before = core::mem::replace(&mut member.presence, Presence::Alive);
+        let running: BTreeSet<String> = jobs.intersection(&self.jobs).cloned().collect();
+        let heard = self.roll.change(client, |member| {
+            member.seen = now;
+            let before = core::mem::replace(&mut member.presence, Presence::Alive);
+            let gone: Vec<String> = member.jobs.difference(&running).cloned().collect();
+            member.jobs = running;
+            (before, gone)
+        });
+        let (before, gone) = heard.ok_or_else(|| Refusal::known(RefusalText::UNKNOWN_CLIENT))?;
         match before {
             Presence::Joined => self.events.push_back(MembershipEvent::Arrived { name: client.to_owned() }),
             Presence::Alive => {}
             Presence::Dead => self.events.push_back(MembershipEvent::Revived { name: client.to_owned() }),
         }
         let abort_jobs = jobs.difference(&self.jobs).cloned().collect();
-        let ran = core::mem::replace(&mut member.jobs, jobs.intersection(&self.jobs).cloned().collect());
-        for job in ran.difference(&member.jobs).filter(|job| self.jobs.contains(*job)) {
-            let (client, job) = (client.to_owned(), job.clone());
-            self.events.push_back(MembershipEvent::JobGone { client, job });
+        for job in gone.into_iter().filter(|job| self.jobs.contains(job)) {
+            self.events.push_back(MembershipEvent::JobGone { client: client.to_owned(), job });
         }
         if before == Presence::Dead {
             self.look_after(now);
@@ -314,7 +223,7 @@ impl Registrar {
 
     /// Takes a member out and its token away. Whether there was one.
     pub fn remove(&mut self, client: &str) -> bool {
-        let is_member = self.members.remove(client).is_some();
+        let is_member = self.roll.remove(client);
         if is_member {
             self.events.push_back(MembershipEvent::Left { name: client.to_owned() });
         }
@@ -350,7 +259,7 @@ impl Registrar {
         }
         security.tokens.write().restore(record)?;
         let member = Member { seen: now, presence: Presence::Alive, jobs: BTreeSet::new(), ..member };
-        self.members.insert(member.name.clone(), member);
+        self.roll.insert(member);
         self.look_after(now);
         Ok(())
     }
@@ -392,23 +301,23 @@ impl Registrar {
 
     /// Members by name.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        self.roll.iter()
     }
 
     /// Members that are sites, by name.
     pub fn sites(&self) -> impl Iterator<Item = &Member> {
-        self.members().filter(|member| member.kind == ClientType::REGULAR.as_str())
+        self.members().filter(|member| member.is_site())
     }
 
     /// How many sites are alive.
-    pub(super) fn living_sites(&self) -> usize {
-        self.members().filter(|member| is_living_site(member)).count()
+    pub(super) const fn living_sites(&self) -> usize {
+        self.roll.count().living
     }
 
     /// A member.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {
-        self.members.get(name)
+        self.roll.get(name)
     }
 
     /// The next thing that has become known.
@@ -426,18 +335,9 @@ impl Registrar {
 
     /// Time has passed: silent sites count as dead, open challenges end.
     pub fn handle_timeout(&mut self, now: UnixTime) {
-        let patience = self.config.client_timeout;
         if self.next_look.is_some_and(|look| look <= now) {
-            let mut next: Option<UnixTime> = None;
-            for member in self.members.values_mut().filter(|member| is_living_site(member)) {
-                if now.saturating_since(member.seen) >= patience {
-                    member.presence = Presence::Dead;
-                    self.events.push_back(MembershipEvent::Dead { name: member.name.clone() });
-                } else {
-                    let due = member.seen.saturating_add(patience);
-                    next = Some(next.map_or(due, |next| next.min(due)));
-                }
-            }
+            let (dead, next) = self.roll.bury(now, self.config.client_timeout);
+            self.events.extend(dead.into_iter().map(|name| MembershipEvent::Dead { name }));
             self.next_look = next;
         }
         if let Some(security) = &mut self.security {
@@ -463,10 +363,8 @@ impl Registrar {
     /// What may have changed until the proof was there.
     fn may_join(&self, applicant: &Applicant) -> Result<(), Refusal> {
         self.check_enabled(&applicant.name)?;
-        let is_new_site = applicant.kind == ClientType::REGULAR.as_str() && !self.members.contains_key(&applicant.name);
-        let most = self.config.max_clients;
-        // Not all members are sites; only a server that may be full has to count them.
-        if is_new_site && self.members.len() >= most && self.sites().count() >= most {
+        let is_new_site = applicant.kind == ClientType::REGULAR.as_str() && self.roll.get(&applicant.name).is_none();
+        if is_new_site && self.roll.count().sites >= self.config.max_clients {
             return Err(Refusal::known(RefusalText::TOO_MANY_CLIENTS));
         }
         Ok(())
@@ -484,28 +382,12 @@ impl Registrar {
     }
 }
 
-fn is_living_site(member: &Member) -> bool {
-    member.kind == ClientType::REGULAR.as_str() && member.presence != Presence::Dead
-}
-
-/// A registrar cannot be set up as configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistrarError {
-    /// The server's name is one that the protocol reserves.
-    #[error("the server's certificate cannot be used")]
-    Party(#[from] PartyError),
-    /// The server's key cannot be used.
-    #[error("the server's key cannot be used")]
-    Key(#[from] SigningFailed),
-}
-
 impl fmt::Debug for Registrar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registrar")
             .field("project", &self.config.project)
             .field("is_secure", &self.security.is_some())
-            .field("members", &self.members.len())
+            .field("count", &self.roll.count())
             .finish_non_exhaustive()
     }
 }

@@ -20,10 +20,11 @@ use tokio::time::sleep;
 
 use super::apart::Apart;
 use super::book::{KeptToken, TokenBook};
+use super::candidate::Granted;
 use super::event::MembershipEvent;
 use super::keeper::{Keeping, TokenKeeper};
 use super::refusal::Refusal;
-use super::registrar::{Granted, Registrar};
+use super::registrar::Registrar;
 use super::tokens::TokenTable;
 use super::wording;
 use crate::metrics::MemberMeters;

@@ -14,8 +14,8 @@ use fedcell_protocol_defs::federation::{
     AuthHeaderKey, AuthPlaceholder, ContextKey, HeaderKey, Protocol, RegistrationDefaults, RegistrationKey,
 };
 
+use super::candidate::{Applicant, Granted};
 use super::refusal::Refusal;
-use super::registrar::{Applicant, Granted};
 
 /// Longest path of a site in the hierarchy of sites, in bytes: sixteen names of the longest that certificates have.
 const LONGEST_FQSN: usize = 1024;
