@@ -26,6 +26,8 @@ const SMALL: usize = 1 << 10;
 struct Effort {
     repetitions: usize,
     large: usize,
+    /// Transfers of `large` beside which small requests are asked: enough for one in a hundred to be several.
+    transfers: usize,
     model: usize,
     round_trips: usize,
     requests: usize,
@@ -38,9 +40,9 @@ struct Effort {
 /// If a process of one of the columns cannot be started or fails; never because one is slow.
 pub fn run(options: Options) -> super::Outcome {
     let effort = if options.quick {
-        Effort { repetitions: 2, large: 256 << 20, model: 128 << 20, round_trips: 200, requests: 2_560 }
+        Effort { repetitions: 2, large: 256 << 20, transfers: 4, model: 128 << 20, round_trips: 200, requests: 2_560 }
     } else {
-        Effort { repetitions: 3, large: 1 << 30, model: 256 << 20, round_trips: 1_000, requests: 6_400 }
+        Effort { repetitions: 3, large: 1 << 30, transfers: 8, model: 256 << 20, round_trips: 1_000, requests: 6_400 }
     };
     let columns = Column::wanted();
     let mut report = Report::new("stream", &Column::ALL.map(Column::name), options);
@@ -143,10 +145,12 @@ fn small(report: &mut Report, chains: &mut [Option<Chain>], effort: Effort) -> a
         })
     };
     let measure = Measure::less("streamed request, 1 KiB", "µs", &[Aim::Better("reference", 20.0)]);
-    report.add(measure, idle(false)?);
+    let back_to_back = idle(false)?;
+    report.add(measure, back_to_back.clone());
     // As those beside a large one are asked: what comes after a pause finds cores asleep and caches cold.
-    let idle = idle(true)?;
-    report.add(Measure::less("streamed request, 1 KiB, 2 ms after the one before", "µs", &[]), idle.clone());
+    let alike = idle(true)?;
+    report.add(Measure::less("streamed request, 1 KiB, 2 ms after the one before", "µs", &[]), alike.clone());
+    let idle = [("asked alike", alike), ("back to back", back_to_back)];
 
     let runs = turns(chains, effort.repetitions, |chain| {
         let count = if chain.column == Column::Reference { effort.requests / 10 } else { effort.requests };
@@ -167,42 +171,56 @@ fn small(report: &mut Report, chains: &mut [Option<Chain>], effort: Effort) -> a
     Ok(())
 }
 
-/// Small requests while a large payload is on its way in so many streams, beside those of an idle connection.
+/// Small requests while a large payload is on its way in so many streams, one such transfer after the other, beside those
+/// of an idle connection.
 fn during(
     report: &mut Report,
     chains: &mut [Option<Chain>],
     effort: Effort,
     streams: usize,
-    idle: &[Option<Summary>],
+    idle: &[(&str, Vec<Option<Summary>>)],
 ) -> anyhow::Result<()> {
     let size = shown(effort.large);
     let many = if streams > 1 { format!(" in {streams} streams") } else { String::new() };
-    let mut whole = Vec::new();
+    let mut notes = Vec::new();
     let busy = samples(chains, |chain| {
-        let mut times = Vec::new();
-        for repetition in 0..=effort.repetitions {
+        let (mut times, mut seconds) = (Vec::new(), Vec::new());
+        for transfer in 0..=effort.transfers {
             let command = json!({
                 "do": "during_bulk", "size": effort.large, "small": SMALL, "streamed": true, "streams": streams,
             });
             let done = chain.client.ask(&command)?;
-            if repetition == 0 {
+            if transfer == 0 {
                 continue; // Memory is not there yet.
             }
-            whole.push((chain.column, done["seconds"].as_f64().unwrap_or(f64::NAN)));
+            seconds.push(done["seconds"].as_f64().context("no time")?);
             times.extend(microseconds(&done));
         }
+        let took = Summary::of_runs(&seconds).context("no transfer")?;
+        notes.push(format!(
+            "{}: {size}{many} took {:.2} s ({:.2}–{:.2}) beside the small ones, of which there were {} in {} such transfers",
+            chain.column.name(),
+            took.value,
+            took.low,
+            took.high,
+            times.len(),
+            effort.transfers,
+        ));
         Ok(times)
     })?;
     let name = format!("streamed request, 1 KiB, while {size}{many} are on their way");
     report.add(Measure::less(name, "µs", &[]), busy.clone());
-    let ratios = idle.iter().zip(&busy).map(|(idle, busy)| {
-        let tail = |summary: &Option<Summary>| summary.as_ref().and_then(|summary| summary.p99);
-        tail(busy).zip(tail(idle)).and_then(|(busy, idle)| Summary::of_runs(&[busy / idle]))
-    });
-    let name = format!("the 99th percentile of that, as a multiple of idle, asked alike{many}");
-    report.add(Measure::less(name, "×", &[Aim::AtMost(10.0)]), ratios.collect());
-    for (column, seconds) in whole {
-        report.note(format!("{}: {size}{many} took {seconds:.2} s beside the small ones", column.name()));
+    let tail = |summary: &Option<Summary>| summary.as_ref().and_then(|summary| summary.p99);
+    for (how, idle) in idle {
+        let ratios = idle
+            .iter()
+            .zip(&busy)
+            .map(|(idle, busy)| tail(busy).zip(tail(idle)).and_then(|(busy, idle)| Summary::of_runs(&[busy / idle])));
+        let name = format!("the 99th percentile of that, as a multiple of idle, {how}{many}");
+        report.add(Measure::less(name, "×", &[Aim::AtMost(10.0)]), ratios.collect());
+    }
+    for note in notes {
+        report.note(note);
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Streams {
         sender.offer(data);
         sender.is_full = sender.room() == 0;
         sender.note_blocked(now);
-        self.settle_sender(now, id);
+        self.settle_sender(id);
     }
 
     /// How many more bytes of a stream are welcome now. If none are, [`StreamEvent::Writable`] comes when some are again.
@@ -79,7 +79,7 @@ impl Streams {
         let Some(sender) = self.senders.get_mut(&id) else { return };
         sender.finish();
         sender.note_blocked(now);
-        self.settle_sender(now, id);
+        self.settle_sender(id);
     }
 
     /// Gives a stream up and tells the receiver. No event follows.
@@ -118,7 +118,7 @@ impl Streams {
 
     /// There is a new way to the targets that `concerns` picks: what is not acknowledged of reliable streams to them is
     /// sent again at once.
-    pub fn handle_reachable(&mut self, now: UnixTime, concerns: impl Fn(&FqcnBuf) -> bool) {
+    pub fn handle_reachable(&mut self, concerns: impl Fn(&FqcnBuf) -> bool) {
         let mut concerned: Vec<StreamId> =
             self.senders.iter().filter(|(_, sender)| concerns(&sender.target)).map(|(id, _)| *id).collect();
         concerned.sort_unstable();
@@ -126,7 +126,7 @@ impl Streams {
             if let Some(sender) = self.senders.get_mut(&id) {
                 sender.hurry();
             }
-            self.settle_sender(now, id);
+            self.settle_sender(id);
         }
     }
 
@@ -157,7 +157,7 @@ impl Streams {
             Ok(Acknowledged::More) => {
                 let acknowledged = sender.taken();
                 self.events.push_back(StreamEvent::Progress { stream: id, acknowledged });
-                self.settle_sender(now, id);
+                self.settle_sender(id);
             }
             Ok(Acknowledged::All) => self.end_sent(now, id),
         }

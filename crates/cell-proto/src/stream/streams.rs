@@ -112,7 +112,7 @@ impl Streams {
             let Some(sender) = self.senders.get_mut(&id) else { continue };
             sender.is_queued = false;
             if !sender.may_send() {
-                self.settle_sender(now, id);
+                self.settle_sender(id);
                 continue;
             }
             let is_small = sender.is_small();
@@ -120,7 +120,7 @@ impl Streams {
             if is_held {
                 held = Some(sender.target.clone());
                 sender.note_held(now);
-                self.settle_sender(now, id);
+                self.settle_sender(id);
                 continue;
             }
             if !is_small && sender.wants_path() {
@@ -139,7 +139,7 @@ impl Streams {
             if sender.is_done() {
                 self.end_sent(now, id);
             } else {
-                self.settle_sender(now, id);
+                self.settle_sender(id);
             }
             return Some(StreamTransmit { target, message, is_small, source });
         }
@@ -169,7 +169,7 @@ impl Streams {
                     };
                     sender.timer = None;
                     match sender.handle_timeout(now) {
-                        Ok(()) => self.settle_sender(now, id),
+                        Ok(()) => self.settle_sender(id),
                         Err(error) => self.fail_outgoing(id, error, true),
                     }
                 }
@@ -203,7 +203,7 @@ impl Streams {
     }
 
     /// Puts an outgoing stream into the queue if it may send, and sees to its timer.
-    pub(super) fn settle_sender(&mut self, _now: UnixTime, id: StreamId) {
+    pub(super) fn settle_sender(&mut self, id: StreamId) {
         let Some(sender) = self.senders.get_mut(&id) else { return };
         if !sender.is_queued && sender.may_send() {
             sender.is_queued = true;

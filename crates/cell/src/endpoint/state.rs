@@ -271,7 +271,7 @@ impl Core {
                     }
                     let exchange = self.node.exchange();
                     let concerns = |target: &FqcnBuf| exchange.carrier(target.as_fqcn()) == Some(connection);
-                    self.desk.handle_reachable(now, concerns);
+                    self.desk.handle_reachable(concerns);
                     effects.events.push(event);
                 }
                 Event::PeerDown { ref peer, .. } => {

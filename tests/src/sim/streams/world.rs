@@ -194,7 +194,7 @@ impl World {
                     let peer = &mut self.peers[index];
                     (peer.link, peer.redial_at, peer.busy_until) = (Some(link), None, clock);
                     if self.hurries {
-                        peer.streams.handle_reachable(now, |_| true);
+                        peer.streams.handle_reachable(|_| true);
                     }
                     self.drain(index);
                 }

@@ -271,7 +271,7 @@ fn what_cannot_be_sent_ends_a_stream_unless_it_is_reliable() {
     streams.handle_unsent(first.source, &no_way());
     assert!(events(&mut streams).is_empty());
     // There is a way again: it need not wait for its time.
-    streams.handle_reachable(NOW, |target| target.as_str() == "site-1");
+    streams.handle_reachable(|target| target.as_str() == "site-1");
     assert_eq!(chunks(&mut streams, NOW), [(reliable.number(), 0)]);
 
     // The last chunk of a stream: its end has been told already.

@@ -140,8 +140,8 @@ impl Desk {
     }
 
     /// There is a new way to some targets: what was lost on the old one is sent again.
-    pub(crate) fn handle_reachable(&mut self, now: UnixTime, concerns: impl Fn(&FqcnBuf) -> bool) {
-        self.streams.handle_reachable(now, concerns);
+    pub(crate) fn handle_reachable(&mut self, concerns: impl Fn(&FqcnBuf) -> bool) {
+        self.streams.handle_reachable(concerns);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<UnixTime> {
