@@ -19,6 +19,11 @@ const UNSENT: u32 = 64 * 1024;
 #[cfg(target_os = "linux")]
 const UNPACED: &[u8] = b"reno";
 
+/// Bytes of a connection within the machine that the system keeps until we read them. Such a path needs no more to be
+/// full; by itself the system lets megabytes gather, and small frames cannot overtake there.
+#[cfg(target_os = "linux")]
+const UNREAD: usize = 512 * 1024;
+
 /// A bound TCP port.
 #[derive(Debug)]
 pub(crate) struct TcpListener {
@@ -77,18 +82,19 @@ pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
 /// machine has no network to spare.
 pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    if let Err(error) = tune_sending(stream) {
-        tracing::debug!(%error, "the system sends as it always does");
+    if let Err(error) = tune_system(stream) {
+        tracing::debug!(%error, "the system sends and keeps as it always does");
     }
     stream.set_nodelay(true)
 }
 
 #[cfg(target_os = "linux")]
-fn tune_sending(stream: &TcpStream) -> io::Result<()> {
+fn tune_system(stream: &TcpStream) -> io::Result<()> {
     let socket = socket2::SockRef::from(stream);
     socket.set_tcp_notsent_lowat(UNSENT)?;
     if stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
         socket.set_tcp_congestion(UNPACED)?;
+        socket.set_recv_buffer_size(UNREAD)?;
     }
     Ok(())
 }
@@ -109,12 +115,16 @@ mod tests {
 
     #[track_caller]
     fn check(stream: &TcpStream) {
-        let found = socket2::SockRef::from(stream).tcp_congestion().unwrap();
-        assert_eq!(found.split(|byte| *byte == 0).next(), Some(UNPACED));
+        let socket = socket2::SockRef::from(stream);
+        assert_eq!(socket.tcp_congestion().unwrap().split(|byte| *byte == 0).next(), Some(UNPACED));
+        // The system rounds what it is asked for, and has a limit of its own.
+        let asked = TcpSocket::new_v4().unwrap();
+        asked.set_recv_buffer_size(u32::try_from(UNREAD).unwrap()).unwrap();
+        assert_eq!(socket.recv_buffer_size().unwrap(), asked.recv_buffer_size().unwrap() as usize);
     }
 
     #[tokio::test]
-    async fn what_stays_within_the_machine_is_not_paced() {
+    async fn what_stays_within_the_machine_is_not_paced_and_does_not_pile_up() {
         let listener = TcpListener::bind("127.0.0.1", 0).await.unwrap();
         let (dialled, accepted) = tokio::join!(dial("127.0.0.1", listener.address().port()), listener.accept());
         check(&dialled.unwrap());
