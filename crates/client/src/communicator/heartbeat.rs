@@ -132,7 +132,8 @@ impl Communicator {
     }
 
     /// Leaves the federation: the server forgets this client, and messages show no credential any more. What its cell
-    /// streams is let [go first](fedcell_cell::Cell::drained).
+    /// streams is let [go first](fedcell_cell::Cell::drained). What was submitted has to be answered before: the large parts
+    /// of a result are fetched by the server, and no more from a client that has left.
     ///
     /// # Errors
     ///
