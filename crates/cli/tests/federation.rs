@@ -128,6 +128,14 @@ fn the_doctor_names_what_is_wrong() {
     check("site-1", 3, "is not the name in the kit's configuration");
     std::fs::write(kits.file("site-2/startup/fed_client.json"), "{").expect("a write");
     check("site-2", 3, "is no JSON");
+    // As nvflare provisions a relay of which the project does not say how it is protected.
+    let comm = kits.file("relay-1/local/comm_config.json");
+    let said = std::fs::read_to_string(&comm).expect("a file");
+    assert!(said.contains("\"mtls\""), "{said}");
+    std::fs::write(&comm, said.replace("\"mtls\"", "\"clear\"")).expect("a write");
+    check("relay-1", 0, "connections from those behind it are not protected; say connection_security: mtls");
+    std::fs::remove_file(kits.file("relay-1/startup/client.crt")).expect("a removal");
+    check("relay-1", 3, "client.crt");
     std::fs::remove_file(kits.file("relay-1/local/comm_config.json")).expect("a removal");
     check("relay-1", 3, "says where the relay listens");
 

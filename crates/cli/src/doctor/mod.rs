@@ -186,13 +186,25 @@ fn files(kit: &Kit) -> Vec<Check> {
     let name = kit.name.as_deref().unwrap_or("?");
     let project = kit.project.as_deref().unwrap_or("?");
     let mut checks = vec![Check::fine("config", format!("kit of {role}, {name}, in project {project}"))];
+    let clear = |what: String, remedy: &str| Check {
+        state: State::Warning,
+        subject: "config",
+        text: format!("{what} not protected"),
+        remedy: Some(remedy.to_owned()),
+    };
     if kit.security == SecurityMode::Clear {
-        checks.push(Check {
-            state: State::Warning,
-            subject: "config",
-            text: "connections are not protected".to_owned(),
-            remedy: Some("provision with mtls unless something else protects them".to_owned()),
-        });
+        let remedy = "provision with mtls unless something else protects them";
+        checks.push(clear("connections are".to_owned(), remedy));
+    } else {
+        // A project of nvflare that says nothing of a relay's connections has the relay listen in clear.
+        let remedy = "say connection_security: mtls for listening_host of the relay, and provision again";
+        let is_clear = |security| security == SecurityMode::Clear;
+        if kit.listen.as_ref().is_some_and(|listen| is_clear(listen.security)) {
+            checks.push(clear("connections from those behind it are".to_owned(), remedy));
+        }
+        if let Some(uplink) = kit.uplink.as_ref().filter(|uplink| is_clear(uplink.security)) {
+            checks.push(clear(format!("the connection to {} is", uplink.fqcn), remedy));
+        }
     }
     match pairs(kit) {
         Ok(pairs) => pairs.into_iter().for_each(|(report, file)| certificates(report, &file, &mut checks)),

@@ -11,4 +11,5 @@ mod leaving;
 mod probes;
 mod rows;
 mod scene;
+mod shell;
 mod snapshot;
