@@ -1,9 +1,10 @@
-//! One role of a federation as a process: server, relay or site, from its kit.
+//! One role of a federation as a process: server, relay or site, from its kit or from options that say the same.
 //!
 //! Each prints one JSON object a line on standard output about what happens, and ends on SIGTERM, SIGINT or when a
 //! pipe at its standard input closes, after saying goodbye.
 
 mod digits;
+mod flags;
 mod join;
 pub(crate) mod relay;
 pub(crate) mod server;
@@ -14,13 +15,15 @@ mod workspace;
 pub(crate) use digits::train as train_site;
 
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use fedcell_auth::Nonce;
+use fedcell_cell::proto::url::ConnUrl;
+use fedcell_cell::security::SecurityMode;
 use fedcell_cell::{CellBuilder, Limits};
 use fedcell_client::Config;
-use fedcell_client::kit::{Kit, Listen, Role};
+use fedcell_client::kit::{Kit, Role};
 
 use crate::doctor;
 use crate::exit::{Failure, Kind};
@@ -31,29 +34,40 @@ const JOB: &str = "job";
 const WORKSPACE: &str = "workspace";
 const LONGEST_WAIT: &str = "longest-wait";
 
-/// The option that every role has.
-fn kit_argument() -> Arg {
-    Arg::new(KIT)
+/// The options that say who it is: a kit, or what stands for one.
+fn identity_arguments(command: Command, role: Role) -> Command {
+    let kit = Arg::new(KIT)
         .long(KIT)
         .value_name("DIR")
-        .required(true)
+        .required_unless_present(flags::CREDENTIALS)
         .value_parser(value_parser!(PathBuf))
-        .help("Startup kit, as fedcell or nvflare has provisioned it")
+        .help("Startup kit, as fedcell or nvflare has provisioned it");
+    flags::arguments(command.arg(kit), role)
 }
 
 /// The option of the roles that listen.
 fn listen_argument() -> Arg {
-    Arg::new(LISTEN).long(LISTEN).value_name("ADDRESS").default_value("0.0.0.0").help("Address to listen on")
+    Arg::new(LISTEN)
+        .long(LISTEN)
+        .value_name("ADDRESS[:PORT]|URL")
+        .default_value("0.0.0.0")
+        .help("Address to listen on; the port is that of the kit if none is given")
 }
 
-/// Where such a role listens: at the address of the command line, on the port of the kit.
-fn listen_url<'a>(kit: &'a Kit, arguments: &ArgMatches) -> Result<(String, &'a Listen), Failure> {
-    let place = kit.listen.as_ref().and_then(|listen| Some((listen, listen.places.first()?)));
-    let Some((listen, (_, port))) = place else {
-        return Err(Failure::text(Kind::Configuration, "the kit does not say on which port to listen"));
+/// Where such a role listens, on the port of the kit if the command line says none, and how that is protected.
+fn listener(kit: &Kit, arguments: &ArgMatches) -> Result<(String, SecurityMode), Failure> {
+    let text = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
+    let Some(listen) = &kit.listen else {
+        return Err(Failure::text(Kind::Configuration, "the kit does not say where to listen"));
     };
-    let address = arguments.get_one::<String>(LISTEN).map_or("0.0.0.0", String::as_str);
-    Ok((format!("{}://{address}:{port}", listen.scheme), listen))
+    let url = if text.contains("://") { text.to_owned() } else { format!("{}://{text}", listen.scheme) };
+    let wrong = |why: &str| Failure::text(Kind::Usage, format!("--{LISTEN} {text}: {why}"));
+    let place = ConnUrl::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+    if place.port().is_some() {
+        return Ok((url, listen.security));
+    }
+    let (_, port) = listen.places.first().ok_or_else(|| wrong("no kit says on which port; give ADDRESS:PORT"))?;
+    Ok((format!("{}://{}:{port}", place.scheme().as_str(), place.host().unwrap_or_default()), listen.security))
 }
 
 /// The option that shortens all waits.
@@ -72,9 +86,8 @@ fn at_most(arguments: &ArgMatches, wait: Duration) -> Duration {
 }
 
 /// The options of the roles that work on a job.
-fn job_arguments(command: Command, job: &'static str, workspace: &'static str) -> Command {
-    let command = command
-        .arg(kit_argument())
+fn job_arguments(command: Command, role: Role, job: &'static str, workspace: &'static str) -> Command {
+    let command = identity_arguments(command, role)
         .arg(wait_argument())
         .arg(Arg::new(JOB).long(JOB).value_name("UUID").value_parser(job_id).help(job))
         .arg(
@@ -100,16 +113,23 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     seconds.ok_or("expected seconds")
 }
 
-/// Reads the kit that is named, which must be one for this role.
+/// The kit that is named, which must be one for this role, or what the command line says in its stead.
 fn kit(arguments: &ArgMatches, role: Role) -> Result<Kit, Failure> {
-    let path = arguments.get_one::<PathBuf>(KIT).cloned().unwrap_or_default();
-    let kit = Kit::open(&path).map_err(|error| Failure::from(error).advice("take the kit as it was provisioned"))?;
+    let kit = match arguments.get_one::<PathBuf>(KIT) {
+        Some(path) => read(path, role)?,
+        None => flags::kit(arguments, role)?,
+    };
+    doctor::usable(&kit)?;
+    Ok(kit)
+}
+
+fn read(path: &Path, role: Role) -> Result<Kit, Failure> {
+    let kit = Kit::open(path).map_err(|error| Failure::from(error).advice("take the kit as it was provisioned"))?;
     if kit.role != role {
         let (found, wanted) = (kit.role.name(), role.name());
         let text = format!("{} is a kit of {found}, this command needs one of {wanted}", path.display());
         return Err(Failure::text(Kind::Configuration, text));
     }
-    doctor::usable(&kit)?;
     Ok(kit)
 }
 

@@ -27,11 +27,10 @@ pub(crate) fn command() -> Command {
             "Run a relay between sites and their server.\n\nRegisters with the certificate of its kit and forwards what \
              bears a token of the server. Prints one JSON object a line.",
         )
-        .arg(super::kit_argument())
         .arg(super::join::argument())
         .arg(super::wait_argument())
         .arg(super::listen_argument());
-    probes::arguments(command)
+    probes::arguments(super::identity_arguments(command, Role::Relay))
 }
 
 /// Runs the relay until it is asked to end.
@@ -41,12 +40,12 @@ pub(crate) fn command() -> Command {
 /// [`Failure`] if it cannot start, or the server does not take it.
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let kit = super::kit(arguments, Role::Relay)?;
-    let (url, listen) = super::listen_url(&kit, arguments)?;
+    let (url, security) = super::listener(&kit, arguments)?;
     let wait = super::join::patience(arguments);
     let config = super::config(&kit, arguments, wait)?;
     let probes = Probes::start(arguments).await?;
     let communicator = Communicator::new(config);
-    let builder = super::builder(&kit, arguments)?.listen_internal_with(&url, listen.security).backbone_generation(1);
+    let builder = super::builder(&kit, arguments)?.listen_internal_with(&url, security).backbone_generation(1);
     let cell = builder.build()?;
     let mut events = cell.events();
     communicator.set_cell(Cell::clone(&cell));

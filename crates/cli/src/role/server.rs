@@ -67,6 +67,7 @@ pub(crate) fn command() -> Command {
     );
     super::job_arguments(
         command,
+        Role::Server,
         "Id of the job; a new one, kept in the workspace, if not given",
         "Where the journal of the job and its models are",
     )
@@ -110,7 +111,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let text = format!("--min-sites {min_sites}: the job has {} sites, see --sites", digits.sites);
         return Err(Failure::text(Kind::Usage, text));
     }
-    let (url, _) = super::listen_url(&kit, arguments)?;
+    let (url, _) = super::listener(&kit, arguments)?;
     let probes = Probes::start(arguments).await?;
     let network = MemoryNetwork::new();
     let root = super::builder(&kit, arguments)?.memory(network.clone()).listen_internal(INSIDE).root_url(&url);

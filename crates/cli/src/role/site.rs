@@ -46,7 +46,7 @@ pub(crate) fn command() -> Command {
          until the server has acknowledged them. A site that is started again with its workspace goes on. Prints one JSON \
          object a line.",
     );
-    super::job_arguments(command, "Take this job only", "Where results wait for the server")
+    super::job_arguments(command, Role::Site, "Take this job only", "Where results wait for the server")
         .arg(super::join::argument())
         .arg(
             Arg::new(TASK_TIMEOUT)

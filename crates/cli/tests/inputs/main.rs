@@ -6,6 +6,7 @@
 mod ask;
 mod doctor;
 mod executors;
+mod flags;
 mod guide;
 mod leaving;
 mod probes;

@@ -74,6 +74,22 @@ fn the_command_line() {
     table.check("shares that cannot be", 2, &server(" --alpha 0"), &[&kit]);
     table.check("a job that is no UUID", 2, "site --kit _ --workspace w --job digits", &[&kit]);
     table.check("no time", 2, &site("soon"), &[&kit]);
+    let options = "--credentials _ --workspace w --sites 1";
+    table.check("a kit and options instead of one", 2, &site("1 --credentials _"), &[&kit, &kit]);
+    table.check("neither kit nor name", 2, &format!("site {options}"), &[&kit]);
+    table.check("no way to the server", 2, &format!("site {options} --name site-1 --project p"), &[&kit]);
+    let behind = format!("site {options} --name site-1 --project p --url tcp://h:1 --parent relay-1");
+    table.check("a relay above and no name of the server", 2, &behind, &[&kit]);
+    let nowhere = format!("site {options} --name site-1 --project p --url tcp://h");
+    table.check("a URL without a port", 2, &nowhere, &[&kit.join("startup")]);
+    let silent = format!("server {options} --name localhost --project p");
+    table.check("a server that is told no port", 2, &silent, &[&table.scene.kit("p", "localhost").join("startup")]);
+    table.check(
+        "certificates of somebody else",
+        3,
+        &nowhere.replace("site-1", "site-2").replace("//h", "//h:1"),
+        &[&kit.join("startup")],
+    );
     table.check("no such protection", 2, "cell --fqcn server --root-url tcp://127.0.0.1:0 --security some", &[]);
     table.check("no port", 2, "provision --port 99999", &[]);
     table.check("options that exclude each other", 2, "cell --fqcn a --root-url tcp://h:1 --credentials a --ca b", &[]);

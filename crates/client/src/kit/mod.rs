@@ -16,7 +16,7 @@ use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::security::{Credentials, SecurityMode};
 use fedcell_cell::{Cell, CellBuilder};
 use fedcell_cell_proto::address::Fqcn;
-use fedcell_protocol_defs::config::KitFile;
+use fedcell_protocol_defs::config::{KitFile, Scheme};
 use fedcell_protocol_defs::federation::ClientType;
 
 use crate::Config;
@@ -111,7 +111,22 @@ pub struct Uplink {
     pub security: SecurityMode,
 }
 
+impl Listen {
+    /// With this scheme, at a place that is still to be said.
+    #[must_use]
+    pub fn new(scheme: Scheme<'_>, security: SecurityMode) -> Self {
+        Self { scheme: scheme.as_str().to_owned(), places: Vec::new(), security }
+    }
+}
+
 impl Uplink {
+    /// The cell of this address at this place, with the name in its certificate that its address says.
+    #[must_use]
+    pub fn new(fqcn: Fqcn<'_>, scheme: Scheme<'_>, host: &str, port: u16, security: SecurityMode) -> Self {
+        let (scheme, host) = (scheme.as_str().to_owned(), host.to_owned());
+        Self { fqcn: fqcn.as_str().to_owned(), identity: None, scheme, host, port, security }
+    }
+
     /// Where it is, as a URL.
     #[must_use]
     pub fn url(&self) -> String {
@@ -135,7 +150,8 @@ impl Kit {
         read::kit(path.as_ref())
     }
 
-    /// A kit that says nothing but whose it is and how its connections are protected; its files are in no folder yet.
+    /// A kit that says nothing but whose it is and how its connections are protected, to be filled by hand where there is
+    /// none to be read; its files are in no folder yet.
     #[must_use]
     pub const fn new(role: Role, security: SecurityMode) -> Self {
         Self {
