@@ -21,16 +21,15 @@ use crate::{print, stop};
 pub(crate) const NAME: &str = "relay";
 
 pub(crate) fn command() -> Command {
-    let command = Command::new(NAME)
-        .about("Run a relay between sites and their server")
-        .long_about(
-            "Run a relay between sites and their server.\n\nRegisters with the certificate of its kit and forwards what \
-             bears a token of the server. Prints one JSON object a line.",
-        )
+    let command = Command::new(NAME).about("Run a relay between sites and their server").long_about(
+        "Run a relay between sites and their server.\n\nRegisters with the certificate of its kit and forwards what \
+         bears a token of the server. Prints one JSON object a line.",
+    );
+    let command = super::identity_arguments(command, Role::Relay)
         .arg(super::join::argument())
         .arg(super::wait_argument())
         .arg(super::listen_argument());
-    probes::arguments(super::identity_arguments(command, Role::Relay))
+    probes::arguments(command)
 }
 
 /// Runs the relay until it is asked to end.
