@@ -77,7 +77,9 @@ fn site(config: &Value) -> Result<Kit, Flaw> {
     kit.is_leaf = client.get(ClientKitKey::IS_LEAF.as_str()).and_then(Value::as_bool).unwrap_or(true);
     kit.name = optional(client, KitKey::AUTH_IDENTITY.as_str()).or_else(|| kit.fqsn.clone());
     let (host, port) = target(&text(service(entry)?, KitKey::TARGET.as_str())?)?;
-    let identity = text(entry, KitKey::IDENTITY.as_str())?;
+    // As the reference: a server that is not named is certified under the name by which it is dialled.
+    let is_named = entry.get(KitKey::IDENTITY.as_str()).is_some();
+    let identity = if is_named { text(entry, KitKey::IDENTITY.as_str())? } else { host.clone() };
     kit.server_identity = Some(identity.clone());
     kit.uplink = Some(Uplink {
         fqcn: Fqcn::SERVER.as_str().to_owned(),

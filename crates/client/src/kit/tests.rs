@@ -56,6 +56,11 @@ fn a_site_dials_its_server_or_its_relay() {
     // The inner folder is the same kit.
     assert_eq!(Kit::open(direct.path().join("startup")).unwrap().startup, read.startup);
 
+    let mut unnamed = site();
+    unnamed["servers"][0].as_object_mut().unwrap().remove("identity");
+    let unnamed = kit(&[("startup/fed_client.json", unnamed)]);
+    assert_eq!(Kit::open(unnamed.path()).unwrap().server_identity.as_deref(), Some("hub.example"));
+
     for (word, security) in [("clear", SecurityMode::Clear), ("None", SecurityMode::Mtls)] {
         let behind = kit(&[("startup/fed_client.json", site()), ("local/relay__resources.json", relayed(word))]);
         let read = Kit::open(behind.path().join("startup")).unwrap();
