@@ -15,6 +15,7 @@ mod probes;
 mod progress;
 mod provision;
 mod role;
+mod seconds;
 mod send;
 mod shell;
 mod stop;

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use crate::connect::{Connect, tool_arguments};
 use crate::exit::Failure;
-use crate::send::seconds_to_wait;
-use crate::{print, value};
+use crate::{print, seconds, value};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "net";
@@ -85,7 +84,7 @@ fn tool(name: &'static str, about: &'static str) -> Command {
             Arg::new(TIMEOUT)
                 .long(TIMEOUT)
                 .value_name("S")
-                .value_parser(value_parser!(f64))
+                .value_parser(seconds::some)
                 .default_value("5")
                 .help("Seconds to wait, for the connection and again for the answer"),
         )
@@ -113,7 +112,7 @@ fn count(default: &'static str) -> Arg {
 pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     // clap has made sure that there is one.
     let Some((question, arguments)) = arguments.subcommand() else { return Ok(()) };
-    let limit = seconds_to_wait(arguments.get_one::<f64>(TIMEOUT).copied().unwrap_or_default())?;
+    let limit = arguments.get_one::<Duration>(TIMEOUT).copied().unwrap_or_default();
     let cell = Connect::read(arguments)?.tool(limit).await?;
     let answer = ask(&cell, question, arguments, limit).await;
     cell.shutdown().await;

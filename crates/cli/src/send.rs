@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::connect::{Connect, tool_arguments};
 use crate::exit::{Failure, Kind};
 use crate::transfer::{self, FilePlan};
-use crate::{print, value};
+use crate::{print, seconds, value};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "send";
@@ -89,7 +89,7 @@ pub(crate) fn command() -> Command {
             Arg::new(TIMEOUT)
                 .long(TIMEOUT)
                 .value_name("S")
-                .value_parser(value_parser!(f64))
+                .value_parser(seconds::some)
                 .default_value("10")
                 .help("Seconds to wait, for the connection, again for each reply, and for a file to get on"),
         )
@@ -167,13 +167,12 @@ impl Plan {
         };
         let parse = |target: &String| FqcnBuf::parse(target).map_err(RequestError::Target);
         let targets = arguments.get_many::<String>(TARGET).into_iter().flatten().map(parse);
-        let seconds = arguments.get_one::<f64>(TIMEOUT).copied().unwrap_or_default();
         Ok(Self {
             targets: targets.collect::<Result<_, _>>()?,
             channel: text(CHANNEL),
             topic: text(TOPIC),
             body,
-            limit: seconds_to_wait(seconds)?,
+            limit: arguments.get_one::<Duration>(TIMEOUT).copied().unwrap_or_default(),
             secure: arguments.get_flag(SECURE),
             streamed: arguments.get_flag(STREAM),
         })
@@ -196,18 +195,6 @@ impl Plan {
         let draft = if self.streamed { draft.streamed() } else { draft.direct() };
         draft.timeout(self.limit).secure(self.secure).send().await
     }
-}
-
-/// A time to wait, of a number of seconds that makes sense as one.
-///
-/// # Errors
-///
-/// [`Failure`] if it does not.
-pub(crate) fn seconds_to_wait(seconds: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|limit| !limit.is_zero())
-        .ok_or_else(|| Failure::text(Kind::Usage, format!("--timeout {seconds}: expected a number above 0")))
 }
 
 fn bytes(payload: &str) -> Result<Vec<u8>, Failure> {

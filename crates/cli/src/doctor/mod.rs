@@ -16,7 +16,7 @@ use fedcell_protocol_defs::config::KitFile as FileName;
 use serde_json::json;
 
 use crate::exit::{Failure, Kind};
-use crate::print;
+use crate::{print, seconds};
 
 /// Name of the command.
 pub(crate) const NAME: &str = "doctor";
@@ -65,7 +65,7 @@ pub(crate) fn command() -> Command {
             Arg::new(TIMEOUT)
                 .long(TIMEOUT)
                 .value_name("SECONDS")
-                .value_parser(value_parser!(f64))
+                .value_parser(seconds::some)
                 .default_value("5")
                 .help("How long the server is waited for"),
         )
@@ -130,9 +130,7 @@ pub(crate) async fn run(arguments: &ArgMatches) -> Result<(), Failure> {
             Ok(kit) => {
                 checks.extend(files(&kit));
                 if !arguments.get_flag(OFFLINE) {
-                    let seconds = arguments.get_one::<f64>(TIMEOUT).copied().unwrap_or(5.0);
-                    let limit = Duration::try_from_secs_f64(seconds)
-                        .map_err(|_| Failure::text(Kind::Usage, format!("--timeout {seconds}: expected seconds")))?;
+                    let limit = arguments.get_one::<Duration>(TIMEOUT).copied().unwrap_or_default();
                     // With wrong files, no connection would say more.
                     let is_usable = checks.iter().all(|check| check.state < State::Error);
                     checks.extend(reach::check(&kit, is_usable, limit).await);

@@ -21,7 +21,7 @@ pub(super) fn argument() -> Arg {
         .long(WAIT)
         .value_name("SECONDS")
         .default_value("60")
-        .value_parser(super::seconds)
+        .value_parser(crate::seconds::any)
         .help("How long the server is waited for at the start; 0 is without end")
 }
 

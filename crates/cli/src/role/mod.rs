@@ -27,6 +27,7 @@ use fedcell_client::kit::{Kit, Role};
 
 use crate::doctor;
 use crate::exit::{Failure, Kind};
+use crate::seconds;
 
 const KIT: &str = "kit";
 const LISTEN: &str = "listen";
@@ -75,14 +76,13 @@ fn wait_argument() -> Arg {
     Arg::new(LONGEST_WAIT)
         .long(LONGEST_WAIT)
         .value_name("SECONDS")
-        .value_parser(value_parser!(f64))
+        .value_parser(seconds::some)
         .help("Longest wait for an answer, or before something is tried again, where it would be longer")
 }
 
 /// The same wait, or the longest that is wanted.
 fn at_most(arguments: &ArgMatches, wait: Duration) -> Duration {
-    let wanted = arguments.get_one::<f64>(LONGEST_WAIT).copied();
-    wanted.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).map_or(wait, |wanted| wait.min(wanted))
+    arguments.get_one::<Duration>(LONGEST_WAIT).map_or(wait, |wanted| wait.min(*wanted))
 }
 
 /// The options of the roles that work on a job.
@@ -105,12 +105,6 @@ fn job_arguments(command: Command, role: Role, job: &'static str, workspace: &'s
 fn job_id(text: &str) -> Result<String, &'static str> {
     let expected = "expected a UUID as `uuidgen` prints it, in lower case";
     Nonce::parse(text).map(|id| id.as_str().to_owned()).map_err(|_| expected)
-}
-
-/// Seconds on a command line.
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or("expected seconds")
 }
 
 /// The kit that is named, which must be one for this role, or what the command line says in its stead.

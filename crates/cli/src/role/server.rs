@@ -92,7 +92,7 @@ pub(crate) fn command() -> Command {
             .long(ROUND_TIMEOUT)
             .value_name("SECONDS")
             .default_value("0")
-            .value_parser(super::seconds)
+            .value_parser(crate::seconds::any)
             .help("How long a round lasts at most; the job ends if too few results have come then; 0 is without end"),
     )
     .arg(super::listen_argument())

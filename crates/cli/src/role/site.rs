@@ -53,7 +53,7 @@ pub(crate) fn command() -> Command {
                 .long(TASK_TIMEOUT)
                 .value_name("SECONDS")
                 .default_value("0")
-                .value_parser(super::seconds)
+                .value_parser(crate::seconds::any)
                 .help("How long a task may take before the server is told that it has failed; 0 is without end"),
         )
         .arg(
