@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use fedcell_cell::proto::download::consumer::ConsumerConfig;
 use serde_json::Value;
 
 use super::network::{CHUNK, Network, WINDOW};
@@ -22,8 +23,11 @@ const MEMORY: u64 = 64 << 20;
 /// Files and sockets more.
 const FILES: u64 = 2;
 
-/// Pieces of a download that may be on their way: two of at most 5 MiB.
-const PIECES: u64 = 10 << 20;
+/// Bytes of the pieces of a download that may be on their way, and have to be given again if they are lost there.
+fn pieces() -> u64 {
+    let config = ConsumerConfig::default();
+    config.piece.unwrap_or_default() * config.pieces as u64
+}
 
 /// What a process held.
 pub(super) type Held = Vec<(String, Value)>;
@@ -108,7 +112,7 @@ pub(super) fn repeats(network: &Network<'_>, results: &[(Transfer, Result<Done>)
     for (transfer, outcome) in results {
         let Ok(Done { given, met, .. }) = outcome else { continue };
         let given = *given;
-        let allowed = transfer.size + (*met as u64 + 1) * PIECES;
+        let allowed = transfer.size + (*met as u64 + 1) * pieces();
         ensure!(given <= allowed, "{transfer}: its source gave {given} bytes");
     }
     #[expect(clippy::cast_precision_loss, reason = "a share")]

@@ -1,5 +1,5 @@
-//! A site that ends with its last job: its results are there, however slow the way. Relay and site are processes; the
-//! server, which looks at what it gets, and the slow way between relay and server are of this test.
+//! A site that leaves: its results are there before its goodbye, however slow the way. A relay and a site are processes;
+//! the server, which looks at what it gets, and the slow way between relay and server are of this test.
 
 use core::convert::Infallible;
 use core::time::Duration;
@@ -13,7 +13,8 @@ use fedcell_auth::identity::{Identity, ProjectRoot};
 use fedcell_cell::Cell;
 use fedcell_cell::driver::MemoryNetwork;
 use fedcell_cell::security::SecurityMode;
-use fedcell_client::Kit;
+use fedcell_client::communicator::Pulled;
+use fedcell_client::{Communicator, Kit};
 use fedcell_fobs::array::Array;
 use fedcell_fobs::typed::{Dxo, Shareable};
 use fedcell_fobs::{Blob, Value};
@@ -24,7 +25,8 @@ use fedcell_server::jobs::{Dispatch, Dispatcher, JobOrder};
 use fedcell_server::membership::{MembershipEvent, MembershipService, Registrar, RegistrarConfig, ServerKeys};
 use fedcell_server::tasks::TaskService;
 use fedcell_server::{Controller, Model};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::scene::{JOB, Running, Scene, words};
 
@@ -154,28 +156,32 @@ impl Server {
     }
 }
 
-/// A way to the server that takes its time, up and down; the port at which it begins.
-fn slow_way(server: u16) -> u16 {
+/// A way to the server that takes its time, up and down: the port at which it begins, and how many bytes have gone up.
+fn slow_way(server: u16) -> (u16, watch::Receiver<usize>) {
+    let (up, gone) = watch::channel(0);
+    let (up, down) = (Arc::new(up), Arc::new(watch::Sender::new(0)));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || {
         for near in listener.incoming().map_while(Result::ok) {
             let Ok(far) = TcpStream::connect(("127.0.0.1", server)) else { continue };
-            for (from, to) in [(&near, &far), (&far, &near)] {
+            for (from, to, count) in [(&near, &far, &up), (&far, &near, &down)] {
                 let (from, to) = (from.try_clone().expect("a socket"), to.try_clone().expect("a socket"));
-                thread::spawn(move || pass(from, to));
+                let count = Arc::clone(count);
+                thread::spawn(move || pass(from, to, &count));
             }
         }
     });
-    port
+    (port, gone)
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, count: &watch::Sender<usize>) {
     let mut piece = vec![0; usize::from(STEP)];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         if to.write_all(&piece[..length]).is_err() {
             break;
         }
+        count.send_modify(|count| *count += length);
         let length = u16::try_from(length).unwrap_or(STEP);
         thread::sleep(Duration::from_secs_f64(f64::from(length) / RATE));
     }
@@ -184,18 +190,19 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 }
 
 /// A server, and a relay whose way to it is slow.
-async fn network(scene: &Scene, tasks: usize) -> (Server, Running) {
+async fn network(scene: &Scene, tasks: usize) -> (Server, Running, watch::Receiver<usize>) {
     let server = Server::start(scene, tasks).await;
-    let (from, to) = (scene.ports[0].to_string(), slow_way(scene.ports[0]).to_string());
-    let kit = scene.reworded("relay-1", "startup/fed_relay.json", &from, &to);
+    let (port, gone) = slow_way(scene.ports[0]);
+    let from = scene.ports[0].to_string();
+    let kit = scene.reworded("relay-1", "startup/fed_relay.json", &from, &port.to_string());
     let relay = Running::begin(&words("relay --kit _ --listen 127.0.0.1", &[&kit]));
-    (server, relay)
+    (server, relay, gone)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_result_of_a_site_is_there_when_its_process_ends() {
     let scene = Scene::new(2);
-    let (mut server, _relay) = network(&scene, 2).await;
+    let (mut server, _relay, _) = network(&scene, 2).await;
     let (kit, workspace) = (scene.kit("p", SITE), scene.path("work/site"));
     let site =
         Running::begin(&words(&format!("site --kit _ --job {JOB} --workspace _ --sites 3"), &[&kit, &workspace]));
@@ -207,5 +214,33 @@ async fn the_last_result_of_a_site_is_there_when_its_process_ends() {
     assert!(acknowledged.iter().all(|line| line["bytes"].as_u64() > Some(BURDEN as u64)), "{acknowledged:?}");
     assert_eq!(acknowledged.len(), 2);
     assert!(!workspace.exists(), "something waits on disk");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goodbye_does_not_overtake_a_result() {
+    let scene = Scene::new(2);
+    let (mut server, _relay, mut gone) = network(&scene, 1).await;
+    let kit = Kit::open(scene.kit("p", SITE)).expect("a kit");
+    let mut config = kit.config().expect("a configuration");
+    config.task_timeout = PATIENCE;
+    let communicator = Communicator::new(config);
+    let cell = kit.cell().expect("a cell").start().await.expect("a start");
+    communicator.set_cell(cell.clone());
+    communicator.register(&CancellationToken::new()).await.expect("a registration");
+    let Ok(Pulled::Task(task)) = communicator.pull_task(JOB, None).await else { panic!("no task") };
+    let result = task.answer(Shareable::reply(ShareableCode::OK));
+    let (submits, leaves) = (communicator.clone(), communicator.clone());
+    let submitted = async move { submits.submit_update(JOB, result).await };
+    let before = *gone.borrow();
+    let left = async move {
+        // The result is on its way, and far from there.
+        gone.wait_for(|gone| *gone > before + BURDEN / 8).await.expect("the way");
+        leaves.quit().await.expect("a goodbye");
+        cell.shutdown().await;
+    };
+    let all = async { tokio::join!(biased; submitted, left, server.has_all(1)) };
+    let (submitted, (), ()) = tokio::time::timeout(PATIENCE, all).await.expect("the result, and the goodbye");
+    submitted.expect("the server has it");
     server.end().await;
 }

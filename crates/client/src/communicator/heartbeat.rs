@@ -131,9 +131,9 @@ impl Communicator {
         }
     }
 
-    /// Leaves the federation: the server forgets this client, and messages show no credential any more. What its cell
-    /// streams is let [go first](fedcell_cell::Cell::drained). What was submitted has to be answered before: the large parts
-    /// of a result are fetched by the server, and no more from a client that has left.
+    /// Leaves the federation: the server forgets this client, and messages show no credential any more. Results that are
+    /// being submitted are waited for, since the server fetches their large parts, and what the cell streams is let
+    /// [go first](fedcell_cell::Cell::drained).
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl Communicator {
         let draft = self
             .maintenance(&cell, Topic::QUIT.as_str())
             .value(&wording::greeting(self.config().context("")).into_value());
-        // A result that is on its way would come without a good token.
+        // A result that is on its way would come without a good token, and what it has left here would not be fetched.
+        let _no_submission = self.no_submission().await;
         cell.drained().await;
         let outcome = self.ask(draft).await;
         self.forget();

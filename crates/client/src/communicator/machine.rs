@@ -13,7 +13,7 @@ use fedcell_cell_proto::transit::AttachCredential;
 use fedcell_protocol_defs::address::ReservedSegment;
 use fedcell_protocol_defs::cell::{Channel, ReturnCode};
 use fedcell_protocol_defs::federation::HeaderKey;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, watch};
 
 use super::children::Desk;
 use super::config::Config;
@@ -46,6 +46,8 @@ struct Account {
     attach: Arc<AttachCredential>,
     state: Mutex<State>,
     standing: watch::Sender<Standing>,
+    /// Held shared by whoever submits a result, alone by a goodbye.
+    submissions: RwLock<()>,
     meters: AccountMeters,
 }
 
@@ -93,7 +95,8 @@ impl Communicator {
     pub fn new(config: Config) -> Self {
         let (standing, _) = watch::channel(Standing::default());
         let (attach, state) = (Arc::new(AttachCredential::new()), Mutex::default());
-        Self::of(Arc::new(Account { config, attach, state, standing, meters: AccountMeters::new() }), None, None)
+        let (submissions, meters) = (RwLock::default(), AccountMeters::new());
+        Self::of(Arc::new(Account { config, attach, state, standing, submissions, meters }), None, None)
     }
 
     /// The Communicator of one job on a cell of its own, as `site-1.JOB`: it shows the credential that this one has, and
@@ -115,6 +118,16 @@ impl Communicator {
         let (cell, _) = watch::channel(None);
         let inner = Inner { account, job, parent, cell, task_timeout: Mutex::default(), children: Desk::default() };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Keeps goodbyes of the site away for as long as a result is on its way.
+    pub(super) async fn submission(&self) -> RwLockReadGuard<'_, ()> {
+        self.inner.account.submissions.read().await
+    }
+
+    /// Waits until no result of the site is on its way, and keeps new ones back.
+    pub(super) async fn no_submission(&self) -> RwLockWriteGuard<'_, ()> {
+        self.inner.account.submissions.write().await
     }
 
     /// What it was told.

@@ -183,6 +183,7 @@ impl Communicator {
         if result.return_code() == ShareableCode::TASK_ABORTED {
             draft = draft.optional();
         }
+        let _submission = self.submission().await;
         self.ask_for_job(draft.value(&result.into_value())).await.map(drop)
     }
 
