@@ -321,7 +321,7 @@ fn many(net: &mut Network<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Large blobs in both directions do not hold a small request. One in some thousand blobs of the reference never ends for
+/// Large blobs in both directions do not hold a small request. One in some hundred blobs of the reference never ends for
 /// its sender, with the reference at both ends as well; such a crowd gathers once more.
 fn crowd(net: &mut Network<'_>) -> Result<()> {
     ensure!(has_passed(net)? || has_passed(net)?, "{ENDLESS}, twice");
