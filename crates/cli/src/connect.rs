@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 use crate::exit::{Failure, Kind};
 
+/// How connections can be protected, as it is said on a command line.
+pub(crate) const PROTECTIONS: [&str; 3] = ["clear", "tls", "mtls"];
+
 const FQCN: &str = "fqcn";
 const ROOT_URL: &str = "root-url";
 const PARENT_URL: &str = "parent-url";
@@ -85,7 +88,7 @@ fn protection(command: Command) -> Command {
             Arg::new(SECURITY)
                 .long(SECURITY)
                 .value_name("MODE")
-                .value_parser(["clear", "tls", "mtls"])
+                .value_parser(PROTECTIONS)
                 .default_value("mtls")
                 .help("How connections to the outside are protected"),
         )

@@ -17,13 +17,10 @@ use crate::exit::Failure;
 ///
 /// [`Failure`] if the system does not let us listen for signals.
 pub(crate) async fn requested() -> Result<&'static str, Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::local)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::local)?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-        () = released() => "end of input",
-    })
+    tokio::select! {
+        reason = interrupted() => reason,
+        () = released() => Ok("end of input"),
+    }
 }
 
 /// Completes when the pipe at standard input is closed. A terminal, a file and `/dev/null`, which a service has there, are

@@ -17,6 +17,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
+use crate::connect::PROTECTIONS;
 use crate::exit::{Failure, Kind};
 use crate::print;
 
@@ -98,7 +99,7 @@ pub(crate) fn command() -> Command {
         .arg(text(SCHEME, "SCHEME", "How cells talk").value_parser(["tcp", "grpc", "http"]).default_value("tcp"))
         .arg(
             text(SECURITY, "MODE", "How connections are protected")
-                .value_parser(["clear", "tls", "mtls"])
+                .value_parser(PROTECTIONS)
                 .default_value("mtls"),
         )
         .arg(

@@ -10,6 +10,7 @@ use fedcell_client::kit::{Kit, Listen, Role, Uplink};
 use fedcell_protocol_defs::config::Scheme;
 
 use super::KIT;
+use crate::connect::PROTECTIONS;
 use crate::exit::{Failure, Kind};
 
 pub(super) const CREDENTIALS: &str = "credentials";
@@ -38,7 +39,7 @@ pub(super) fn arguments(command: Command, role: Role) -> Command {
         .arg(option(PROJECT, "NAME", "Instead of a kit: name of the project"))
         .arg(
             option(SECURITY, "MODE", "Instead of a kit: how connections are protected; mtls if not given")
-                .value_parser(["clear", "tls", "mtls"]),
+                .value_parser(PROTECTIONS),
         );
     if role == Role::Server {
         return command;

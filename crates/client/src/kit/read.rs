@@ -78,8 +78,10 @@ fn site(config: &Value) -> Result<Kit, Flaw> {
     kit.name = optional(client, KitKey::AUTH_IDENTITY.as_str()).or_else(|| kit.fqsn.clone());
     let (host, port) = target(&text(service(entry)?, KitKey::TARGET.as_str())?)?;
     // As the reference: a server that is not named is certified under the name by which it is dialled.
-    let is_named = entry.get(KitKey::IDENTITY.as_str()).is_some();
-    let identity = if is_named { text(entry, KitKey::IDENTITY.as_str())? } else { host.clone() };
+    let identity = match entry.get(KitKey::IDENTITY.as_str()) {
+        Some(_) => text(entry, KitKey::IDENTITY.as_str())?,
+        None => host.clone(),
+    };
     kit.server_identity = Some(identity.clone());
     kit.uplink = Some(Uplink {
         fqcn: Fqcn::SERVER.as_str().to_owned(),
